@@ -1,0 +1,72 @@
+"""`morello SUBCOMMAND …`: finds the subcommand's module and hands the arguments over."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import version
+
+from morello_isa.errors import EXIT_EMULATOR_ERROR, UserError
+
+
+@dataclass(frozen=True, slots=True)
+class Subcommand:
+    """One row of `morello help`: `module` has `main(argv: Sequence[str]) -> int`, imported on use."""
+
+    name: str
+    module: str
+    summary: str
+
+
+SUBCOMMANDS = (
+    Subcommand("run", "emulator.cli.run", "run a Morello (or plain AArch64) Linux program"),
+    Subcommand("boot", "emulator.cli.boot", "boot a bare-metal image on the board"),
+    Subcommand("conformance", "emulator.cli.conformance", "run a folder of conformance images"),
+    Subcommand("bench", "emulator.cli.bench", "measure instructions per second"),
+    Subcommand("demo", "emulator.cli.demo", "run a WebAssembly program inside a Morello compartment"),
+    Subcommand("asm", "guest.assembler.asm_cli", "assemble instructions to words"),
+    Subcommand("disasm", "guest.assembler.disasm_cli", "disassemble words"),
+    Subcommand("objdump", "guest.assembler.objdump_cli", "disassemble an ELF file"),
+    Subcommand("cc", "guest.cc.cli", "compile C for Morello purecap"),
+    Subcommand("as", "guest.assembler.cli", "assemble a source file to an object"),
+    Subcommand("ld", "loader.link.cli", "link objects to an executable or library"),
+    Subcommand("ar", "loader.link.ar_cli", "create and list archives"),
+    Subcommand("readelf", "loader.readelf_cli", "show headers, symbols and Morello relocations of an ELF file"),
+)
+
+
+def _usage() -> str:
+    width = max(len(s.name) for s in SUBCOMMANDS)
+    rows = "\n".join(f"  {s.name:<{width}}  {s.summary}" for s in SUBCOMMANDS)
+    return f"usage: morello SUBCOMMAND …   (morello SUBCOMMAND --help tells more)\n\n{rows}\n"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one subcommand; returns its exit status. `UserError` becomes one sentence on stderr."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if not arguments:
+        sys.stderr.write(_usage())
+        return EXIT_EMULATOR_ERROR
+    name, rest = arguments[0], arguments[1:]
+    if name in ("-h", "--help", "help"):
+        print(_usage(), end="")
+        return 0
+    if name in ("-V", "--version"):
+        print(f"morello {version('morello-emulator')}")
+        return 0
+    for row in SUBCOMMANDS:
+        if row.name == name:
+            try:
+                status: int = import_module(row.module).main(rest)
+            except UserError as error:
+                sys.stderr.write(f"morello: {error.message}\n")
+                return error.status
+            return status
+    sys.stderr.write(f"morello: there is no subcommand '{name}'; 'morello help' lists them\n")
+    return EXIT_EMULATOR_ERROR
+
+
+if __name__ == "__main__":
+    sys.exit(main())
