@@ -33,7 +33,7 @@ SUBCOMMANDS = (
     Subcommand("as", "guest.assembler.cli", "assemble a source file to an object"),
     Subcommand("ld", "loader.link.cli", "link objects to an executable or library"),
     Subcommand("ar", "loader.link.ar_cli", "create and list archives"),
-    Subcommand("readelf", "loader.readelf_cli", "show headers, symbols and Morello relocations of an ELF file"),
+    Subcommand("readelf", "loader.readelf_cli", "headers, symbols and Morello relocations of an ELF file"),
 )
 
 
