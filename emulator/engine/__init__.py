@@ -1,0 +1,1 @@
+"""Engines: what executes instructions on a Pe and a Memory."""

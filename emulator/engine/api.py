@@ -1,0 +1,36 @@
+"""What every engine offers; the machine, the debugger and the boards hold one through this protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from emulator.faults import PeFault, StopReason
+from emulator.memory.interface import Memory
+from emulator.state.pe import Pe
+
+ExceptionHandler = Callable[[Pe, PeFault], None]
+"""Takes a synchronous exception: `emulator.exceptions.take_exception` on a board, the Linux personality for
+a process. On return PC is where execution goes on; it may call `request_stop`."""
+
+
+class Engine(Protocol):
+    """Runs instructions. `pe.instructions` counts those that were started, faulting ones included."""
+
+    pe: Pe
+    memory: Memory
+
+    def run(self, max_instructions: int | None = None) -> StopReason:
+        """Run until a stop is requested or that many more instructions were executed (exactly)."""
+
+    def step(self) -> StopReason:
+        """Execute one instruction (or take one exception)."""
+
+    def request_stop(self, detail: object) -> None:
+        """Make `run` return REQUESTED with `detail` at the end of the current straight-line run of code."""
+
+    def forget_code(self) -> None:
+        """Drop everything derived from instruction words (code or translations changed)."""
+
+    def schedule(self, instruction_count: int, action: Callable[[], None]) -> None:
+        """Call `action` once, when `pe.instructions` reaches that count (at a block boundary, never early)."""
