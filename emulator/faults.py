@@ -22,6 +22,7 @@ class FaultKind(Enum):
     PERMISSION = "permission"
     ADDRESS_SIZE = "address size"
     EXTERNAL = "external abort"
+    EXTERNAL_ON_WALK = "external abort on a translation table walk"
     DOMAIN = "unsupported atomic or exclusive access"
     PC_ALIGNMENT = "PC alignment"
     SP_ALIGNMENT = "SP alignment"

@@ -1,0 +1,93 @@
+"""The part of the PE's state that decides what an instruction means, as one immutable value.
+
+Instructions are bound to closures under a context; the engine keeps one cache of bound code for each
+context, so nothing here needs to be looked at again when the code runs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from emulator.state import levels
+from emulator.state.pe import Pe
+from morello_isa.capability import Capability
+
+CCTLR_DDCBO, CCTLR_PCCBO, CCTLR_ADRDPB, CCTLR_C64E, CCTLR_PERMVCT, CCTLR_SBL = 4, 8, 16, 32, 64, 128
+SCTLR_A, SCTLR_SA, SCTLR_SA0 = 2, 8, 16
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Everything static. `pcc_*` describe PCC without its value, `ddc_*` likewise DDC.
+
+    `cap_trap` and `fp_trap` are the levels that Morello and SIMD&FP instructions trap to, or None.
+    """
+
+    el: int
+    c64: bool
+    bank: int
+    illegal: bool
+    restricted: bool
+    system_access: bool
+    cctlr: int
+    cap_trap: int | None
+    fp_trap: int | None
+    check_sp: bool
+    check_alignment: bool
+    tbi0: bool
+    tbi1: bool
+    ddc_tag: bool
+    ddc_hi: int
+    ddc_base: int
+    ddc_limit: int
+    pcc_tag: bool
+    pcc_hi: int
+    pcc_base: int
+    pcc_limit: int
+
+    @property
+    def seal_links(self) -> bool:
+        """CCTLR.SBL."""
+        return bool(self.cctlr & CCTLR_SBL)
+
+
+def current_context(pe: Pe) -> Context:
+    """Evaluate the context from the registers."""
+    el = pe.pstate.el
+    sctlr = levels.sctlr(pe)
+    pcc, ddc = pe.pcc, pe.ddc
+    pcc_bounds, ddc_bounds = pcc.bounds, ddc.bounds
+    return Context(
+        el=el,
+        c64=pe.pstate.c64,
+        bank=pe.bank,
+        illegal=pe.pstate.il,
+        restricted=pe.is_restricted,
+        system_access=pe.has_system_access,
+        cctlr=pe.sysregs.values.get(f"CCTLR_EL{el}", 0),
+        cap_trap=levels.capability_trap_target(pe),
+        fp_trap=levels.fp_trap_target(pe),
+        check_sp=bool(sctlr & (SCTLR_SA0 if el == 0 else SCTLR_SA)),
+        check_alignment=bool(sctlr & SCTLR_A),
+        tbi0=levels.top_byte_ignored(pe, el, False),
+        tbi1=levels.top_byte_ignored(pe, el, True),
+        ddc_tag=ddc.tag,
+        ddc_hi=ddc.hi,
+        ddc_base=ddc_bounds.base,
+        ddc_limit=ddc_bounds.limit,
+        pcc_tag=pcc.tag,
+        pcc_hi=pcc.hi,
+        pcc_base=pcc_bounds.base,
+        pcc_limit=pcc_bounds.limit,
+    )
+
+
+def fetch_window(pcc: Capability) -> tuple[int, int]:
+    """Addresses [low, high) at which a 4-byte fetch passes CheckPCCCapability without more ado."""
+    bounds = pcc.bounds
+    if not pcc.tag or pcc.is_sealed or not pcc.has(1 << 15) or not bounds.valid:
+        return 0, 0
+    low, high = bounds.base, min(bounds.limit, 1 << 64)
+    if low < 1 << 55:
+        return low, min(high, 1 << 55) - 3
+    return low, high - 3
