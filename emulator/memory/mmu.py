@@ -1,0 +1,417 @@
+"""The board's memory management unit: virtual accesses of a PE to physical memory and devices.
+
+Implements `emulator.memory.interface.SystemMemory`. Translations are made by `memory/translation.py` and kept
+in a TLB: one dictionary per translation context (exception level and all register values that matter), keyed
+by virtual page and kind of access. TLB maintenance drops all of it, which the architecture allows. Pages that
+need no further checks are published as windows, so that the engine reads and writes them directly.
+
+Spec: Mem_read/Mem_set, MemC_read/MemC_set, AArch64_MemSingle, AArch64_TaggedMemSingle,
+CheckLoadTagsPermission, CheckStoreTagsPermission, AArch64_AT_S1Ex, AArch64_AT_S12Ex, AArch64_EncodePAR.
+"""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Callable
+from dataclasses import replace
+
+from emulator.faults import FaultKind, MemoryAbort
+from emulator.memory.interface import Access, PageWindow
+from emulator.memory.physical import BusError, PhysicalMemory, RamRegion
+from emulator.memory.translation import (
+    AccessType,
+    Translation,
+    TranslationContext,
+    Translator,
+    fault_status,
+)
+from emulator.state.pe import Pe
+
+_READ, _WRITE, _FETCH, _USER_READ, _USER_WRITE, _READ_WRITE, _CAP_WRITE, _USER_CAP_WRITE = range(8)
+_KIND_BITS = 3
+_ACCESS_TYPES = (
+    AccessType(),
+    AccessType(write=True),
+    AccessType(fetch=True),
+    AccessType(unprivileged=True),
+    AccessType(write=True, unprivileged=True),
+    AccessType(read_write=True),
+    AccessType(write=True, valid_capability=True),
+    AccessType(write=True, valid_capability=True, unprivileged=True),
+)
+_READ_KIND = {
+    Access.NORMAL: _READ,
+    Access.UNPRIVILEGED: _USER_READ,
+    Access.ATOMIC: _READ_WRITE,
+    Access.ORDERED: _READ,
+    Access.CACHE: _READ,
+}
+_WRITE_KIND = {
+    Access.NORMAL: _WRITE,
+    Access.UNPRIVILEGED: _USER_WRITE,
+    Access.ATOMIC: _READ_WRITE,
+    Access.ORDERED: _WRITE,
+    Access.CACHE: _READ,
+}
+_CAP_WRITE_KIND = {
+    Access.NORMAL: _CAP_WRITE,
+    Access.UNPRIVILEGED: _USER_CAP_WRITE,
+    Access.ATOMIC: _READ_WRITE,
+    Access.ORDERED: _CAP_WRITE,
+    Access.CACHE: _READ,
+}
+_MAX_CONTEXTS = 64
+_PAGE_MASK = 0xFFF
+_ELEMENT_BYTES = 8
+
+
+class _Page:
+    """A translated 4 KiB page. `data` is None where accesses go through PhysicalMemory (devices, flash)."""
+
+    __slots__ = ("data", "pa", "start", "tag_start", "tags", "translation", "window")
+
+    def __init__(self, pa: int, translation: Translation, region: RamRegion | None) -> None:
+        self.pa = pa
+        self.translation = translation
+        self.data: mmap.mmap | None = None
+        self.window: PageWindow | None = None
+        self.start = self.tag_start = 0
+        if region is not None:
+            self.data = region.data
+            self.tags = region.tags
+            self.start = pa - region.base
+            self.tag_start = self.start >> 4
+
+
+class Mmu:
+    """Memory of `pe` on a board: both stages of translation, tags, devices."""
+
+    def __init__(self, pe: Pe, physical: PhysicalMemory, trace: Callable[[str], None] | None = None) -> None:
+        self._pe = pe
+        self._physical = physical
+        self._translator = Translator(physical, trace)
+        self.read_pages: dict[int, PageWindow] = {}
+        self.write_pages: dict[int, PageWindow] = {}
+        self.on_code_change: Callable[[], None] = lambda: None
+        self._contexts: dict[TranslationContext, dict[int, _Page]] = {}
+        self._write_window_page: dict[int, int] = {}
+        self._context = self._build_context(pe.pstate.el)
+        self._tlb: dict[int, _Page] = {}
+        physical.on_code_write = self._code_written
+        self.context_changed()
+
+    # -- context --------------------------------------------------------------------------------------
+
+    def _build_context(self, el: int) -> TranslationContext:
+        """What translations at exception level `el` depend on now."""
+        pe = self._pe
+        values = pe.sysregs.values.get
+        scr, hcr = values("SCR_EL3", 0), values("HCR_EL2", 0)
+        non_secure = scr & 1
+        in_host = bool(non_secure and hcr >> 34 & 1 and (el == 2 or (el == 0 and hcr >> 27 & 1)))
+        regime = el if el else (2 if in_host else 1)
+        return TranslationContext(
+            el=el,
+            in_host=in_host,
+            secure=el == 3 or not non_secure,
+            pan=pe.pstate.pan,
+            uao=pe.pstate.uao,
+            sctlr=values(f"SCTLR_EL{regime}", 0),
+            tcr=values(f"TCR_EL{regime}", 0),
+            ttbr0=values(f"TTBR0_EL{regime}", 0),
+            ttbr1=values(f"TTBR1_EL{regime}", 0) if regime < 3 else 0,
+            mair=values(f"MAIR_EL{regime}", 0),
+            tgen=values(f"CCTLR_EL{regime}", 0) & 3,
+            hcr=hcr,
+            scr=scr,
+            vtcr=values("VTCR_EL2", 0),
+            vttbr=values("VTTBR_EL2", 0),
+            sctlr_el2=values("SCTLR_EL2", 0),
+            has_stage2=bool(non_secure and not in_host and el <= 1),
+        )
+
+    def context_changed(self) -> None:
+        """Switches to the TLB of the PE's present context and withdraws all windows."""
+        context = self._build_context(self._pe.pstate.el)
+        self._context = context
+        self._drop_windows()
+        tlb = self._contexts.get(context)
+        if tlb is None:
+            if len(self._contexts) >= _MAX_CONTEXTS:
+                self._contexts.clear()
+            tlb = self._contexts[context] = {}
+        self._tlb = tlb
+
+    def _drop_windows(self) -> None:
+        self.read_pages.clear()
+        self.write_pages.clear()
+        self._write_window_page.clear()
+
+    def _code_written(self) -> None:
+        """A page with code was written: the engine forgets its instructions, the page is data again."""
+        self._physical.code_pages.clear()
+        self.on_code_change()
+
+    # -- TLB ------------------------------------------------------------------------------------------
+
+    def _page(self, va: int, kind: int) -> _Page:
+        """The page of `va` for accesses of `kind`, walking the tables if needed. Raises MemoryAbort."""
+        key = va >> 12 << _KIND_BITS | kind
+        page = self._tlb.get(key)
+        if page is None:
+            translation = self._translator.translate(self._context, va, _ACCESS_TYPES[kind])
+            pa = translation.pa & ~_PAGE_MASK
+            region = self._physical.find(pa)
+            usable = isinstance(region, RamRegion) and (
+                region.writable or kind in (_READ, _FETCH, _USER_READ)
+            )
+            page = _Page(pa, translation, region if usable and isinstance(region, RamRegion) else None)
+            self._tlb[key] = page
+        return page
+
+    def _misaligned_on_device(self, va: int, kind: int) -> None:
+        """Raises what a misaligned access meets first: a translation fault or Device memory's alignment."""
+        access = replace(_ACCESS_TYPES[kind], aligned=False)
+        self._translator.translate(self._context, va, access)
+
+    def _publish(self, va: int, page: _Page, kind: int) -> None:
+        """Opens a window on an ordinary page of RAM."""
+        translation = page.translation
+        if translation.is_device:
+            return
+        number = va >> 12
+        if kind == _READ:
+            capabilities = not (translation.tags_read_zero or translation.tag_load_faults)
+            pages = self.read_pages
+        else:
+            if page.pa >> 12 in self._physical.code_pages:
+                return
+            capabilities = not (translation.tag_store_faults or translation.tag_store_updates)
+            pages = self.write_pages
+            self._write_window_page[number] = page.pa >> 12
+        if page.window is None:
+            region = self._physical.ram_at(page.pa, 1)
+            page.window = PageWindow(
+                region.bytes[page.start : page.start + 4096],
+                region.tag_bytes[page.tag_start : page.tag_start + 256],
+                capabilities,
+            )
+        pages[number] = page.window
+
+    # -- data -----------------------------------------------------------------------------------------
+
+    def read(self, va: int, size: int, access: Access) -> int:
+        """`size` bytes (1..64). Raises MemoryAbort."""
+        kind = _READ_KIND[access]
+        offset = va & _PAGE_MASK
+        aligned = not va & (size - 1 if size <= _ELEMENT_BYTES else _ELEMENT_BYTES - 1)
+        if offset + size > 4096 and not (aligned and size <= _ELEMENT_BYTES):
+            return self._read_split(va, size, access)
+        page = self._tlb.get(va >> 12 << _KIND_BITS | kind) or self._page(va, kind)
+        if not aligned and page.translation.is_device:
+            self._misaligned_on_device(va, kind)
+        data = page.data
+        if data is not None:
+            start = page.start + offset
+            if kind == _READ:
+                self._publish(va, page, kind)
+            return int.from_bytes(data[start : start + size], "little")
+        return self._bus_read(va, page.pa + offset, size)
+
+    def _read_split(self, va: int, size: int, access: Access) -> int:
+        """An access across pages: all parts are translated before the first is read."""
+        first = 4096 - (va & _PAGE_MASK)
+        second = _next_address(va, first)
+        self.check(va, first, False, access)
+        self.check(second, size - first, False, access)
+        low = self._read_bytewise(va, first, access)
+        return low | self._read_bytewise(second, size - first, access) << 8 * first
+
+    def _read_bytewise(self, va: int, size: int, access: Access) -> int:
+        """Part of an access that lies in one page and is no power of two."""
+        page = self._page(va, _READ_KIND[access])
+        offset = va & _PAGE_MASK
+        if page.data is not None:
+            start = page.start + offset
+            return int.from_bytes(page.data[start : start + size], "little")
+        value = 0
+        for index in range(size):
+            value |= self._bus_read(va, page.pa + offset + index, 1) << 8 * index
+        return value
+
+    def _bus_read(self, va: int, pa: int, size: int) -> int:
+        try:
+            if size <= _ELEMENT_BYTES:
+                return self._physical.read(pa, size)
+            value = 0
+            for index in range(0, size, _ELEMENT_BYTES):
+                part = min(_ELEMENT_BYTES, size - index)
+                value |= self._physical.read(pa + index, part) << 8 * index
+            return value
+        except BusError:
+            raise MemoryAbort(FaultKind.EXTERNAL, va, False) from None
+
+    def write(self, va: int, size: int, value: int, access: Access) -> None:
+        """Stores `size` bytes (1..64), clearing tags. Raises MemoryAbort."""
+        kind = _WRITE_KIND[access]
+        offset = va & _PAGE_MASK
+        aligned = not va & (size - 1 if size <= _ELEMENT_BYTES else _ELEMENT_BYTES - 1)
+        if offset + size > 4096:
+            self._write_split(va, size, value, access)
+            return
+        page = self._tlb.get(va >> 12 << _KIND_BITS | kind) or self._page(va, kind)
+        if not aligned and page.translation.is_device:
+            self._misaligned_on_device(va, kind)
+        if page.data is None:
+            self._bus_write(va, page.pa + offset, size, value)
+            return
+        self._store(page, offset, size, value)
+        if kind == _WRITE:
+            self._publish(va, page, kind)
+
+    def _store(self, page: _Page, offset: int, size: int, value: int) -> None:
+        """Data into RAM, tags cleared, the engine told if there was code."""
+        data = page.data
+        assert data is not None
+        start = page.start + offset
+        data[start : start + size] = (value & ((1 << 8 * size) - 1)).to_bytes(size, "little")
+        tags = page.tags
+        for granule in range(start >> 4, (start + size - 1 >> 4) + 1):
+            if tags[granule]:
+                tags[granule] = 0
+        if page.pa >> 12 in self._physical.code_pages:
+            self._code_written()
+
+    def _write_split(self, va: int, size: int, value: int, access: Access) -> None:
+        first = 4096 - (va & _PAGE_MASK)
+        second = _next_address(va, first)
+        self.check(va, first, True, access)
+        self.check(second, size - first, True, access)
+        self._write_bytewise(va, first, value, access)
+        self._write_bytewise(second, size - first, value >> 8 * first, access)
+
+    def _write_bytewise(self, va: int, size: int, value: int, access: Access) -> None:
+        page = self._page(va, _WRITE_KIND[access])
+        offset = va & _PAGE_MASK
+        if page.data is not None:
+            self._store(page, offset, size, value)
+            return
+        for index in range(size):
+            self._bus_write(va, page.pa + offset + index, 1, value >> 8 * index & 0xFF)
+
+    def _bus_write(self, va: int, pa: int, size: int, value: int) -> None:
+        try:
+            for index in range(0, size, _ELEMENT_BYTES):
+                part = min(_ELEMENT_BYTES, size - index)
+                self._physical.write(pa + index, part, value >> 8 * index & ((1 << 8 * part) - 1))
+        except BusError:
+            raise MemoryAbort(FaultKind.EXTERNAL, va, True) from None
+
+    def check(self, va: int, size: int, write: bool, access: Access) -> None:
+        """Raises what an access of `size` bytes would raise, and does the hardware table updates."""
+        kind = _WRITE_KIND[access] if write else _READ_KIND[access]
+        page = self._page(va, kind)
+        aligned = not va & (size - 1 if size <= _ELEMENT_BYTES else _ELEMENT_BYTES - 1)
+        if not aligned and page.translation.is_device:
+            self._misaligned_on_device(va, kind)
+        last = _next_address(va, size - 1)
+        if last >> 12 != va >> 12:
+            self._page(last & ~_PAGE_MASK, kind)
+
+    # -- capabilities ---------------------------------------------------------------------------------
+
+    def read_cap(self, va: int, access: Access) -> tuple[int, int, bool]:
+        """(bits 127:64, bits 63:0, tag) at 16-byte aligned `va`. Raises MemoryAbort."""
+        page = self._page(va, _READ_KIND[access])
+        translation = page.translation
+        if translation.tag_load_faults and translation.is_device:
+            raise MemoryAbort(FaultKind.CAP_PAGE, va, False)
+        offset = va & _PAGE_MASK
+        if page.data is None:
+            pa = page.pa + offset
+            return self._bus_read(va, pa + 8, 8), self._bus_read(va, pa, 8), False
+        start = page.start + offset
+        tag = bool(page.tags[start >> 4]) and not translation.tags_read_zero
+        if tag and translation.tag_load_faults:
+            raise MemoryAbort(FaultKind.CAP_PAGE, va, False)
+        bits = int.from_bytes(page.data[start : start + 16], "little")
+        if access is Access.NORMAL:
+            self._publish(va, page, _READ)
+        return bits >> 64, bits & 0xFFFF_FFFF_FFFF_FFFF, tag
+
+    def write_cap(self, va: int, hi: int, lo: int, tag: bool, access: Access) -> None:
+        """Stores 16 bytes and their tag. Raises MemoryAbort."""
+        page = self._page(va, (_CAP_WRITE_KIND if tag else _WRITE_KIND)[access])
+        translation = page.translation
+        if tag and translation.tag_store_faults:
+            raise MemoryAbort(FaultKind.CAP_PAGE, va, True, stage2=translation.tag_store_fault_stage2)
+        offset = va & _PAGE_MASK
+        if page.data is None:
+            self._bus_write(va, page.pa + offset, 16, hi << 64 | lo)
+            return
+        self._store(page, offset, 16, hi << 64 | lo)
+        if tag:
+            page.tags[(page.start + offset) >> 4] = 1
+        elif access is Access.NORMAL:
+            self._publish(va, page, _WRITE)
+
+    # -- instructions ---------------------------------------------------------------------------------
+
+    def fetch(self, va: int) -> int:
+        """The instruction word at `va`; its page is code from now on. Raises MemoryAbort."""
+        page = self._page(va, _FETCH)
+        offset = va & _PAGE_MASK
+        if page.data is None:
+            return self._bus_read(va, page.pa + offset, 4)
+        number = page.pa >> 12
+        code = self._physical.code_pages
+        if number not in code:
+            code.add(number)
+            for window, target in list(self._write_window_page.items()):
+                if target == number:
+                    del self._write_window_page[window]
+                    del self.write_pages[window]
+        start = page.start + offset
+        return int.from_bytes(page.data[start : start + 4], "little")
+
+    # -- system instructions --------------------------------------------------------------------------
+
+    def tlb_maintenance(self, name: str, operand: int) -> None:
+        """Any TLBI: everything is dropped, more than asked for, which is allowed."""
+        del name, operand
+        self._contexts.clear()
+        self.context_changed()
+        if self._physical.code_pages:
+            self._code_written()
+
+    def address_translate(self, name: str, va: int) -> int:
+        """AT `name`: the value for PAR_EL1. Raises MemoryAbort for external aborts and faults of
+        stage 2 on stage 1's walk that must be taken. Spec: AArch64_AT_S1Ex, AArch64_AT_S12Ex."""
+        stages, el, write = name[1 : name.index("E")], int(name[name.index("E") + 1]), "W" in name
+        regs = self._pe.sysregs.values.get
+        hcr, non_secure = regs("HCR_EL2", 0), regs("SCR_EL3", 0) & 1
+        if name in ("S1E1R", "S1E1W") and non_secure and hcr >> 34 & 1 and hcr >> 27 & 1:
+            el = 2
+        context = self._build_context(el)
+        access = AccessType(write=write, address_translation=True, privileged_at_with_pan=name.endswith("P"))
+        try:
+            if stages == "12" and context.stage2_enabled:
+                translation = self._translator.translate(context, va, access)
+            else:
+                translation = self._translator.first_stage(context, va, access)
+        except MemoryAbort as fault:
+            external = fault.kind in (FaultKind.EXTERNAL, FaultKind.EXTERNAL_ON_WALK)
+            if external or (self._pe.pstate.el == 1 and non_secure and fault.s1ptw):
+                raise
+            return 1 | fault_status(fault) << 1 | fault.s1ptw << 8 | fault.stage2 << 9 | 1 << 11
+        return (
+            translation.shareability << 7
+            | translation.non_secure << 9
+            | 1 << 11
+            | (translation.pa & 0xFFFF_FFFF_F000)
+            | translation.attributes << 56
+        )
+
+
+def _next_address(va: int, offset: int) -> int:
+    return (va + offset) & 0xFFFF_FFFF_FFFF_FFFF

@@ -1,0 +1,262 @@
+"""Physical memory of a machine: RAM regions with tag memory, and windows of devices.
+
+RAM is an anonymous, lazily committed mapping of the host (data) plus one tag byte per 16-byte granule in a
+second mapping, so that 4 GiB of RAM cost nothing until they are touched and a fast engine can use the host
+address of a region directly (`RamRegion.host_address`). Tags can only be set by a capability store:
+every other write, DMA included, clears the tag of each granule it touches.
+
+    memory = PhysicalMemory()
+    memory.add_ram("ram", 0x8000_0000, 1 << 30)
+    memory.write(0x8000_0000, 8, 0x1234)
+
+Raises `BusError` for an address where nothing answers and for a device access of a width that the
+device does not have; the MMU turns it into a synchronous external abort.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+GRANULE_BYTES = 16
+PAGE_BYTES = 4096
+_MAP_NORESERVE = 0x4000 if not hasattr(mmap, "MAP_NORESERVE") else mmap.MAP_NORESERVE
+
+
+class BusError(Exception):
+    """Nothing answers at physical address `address` (bytes), or not with an access of `size` bytes."""
+
+    def __init__(self, address: int, size: int, reason: str) -> None:
+        super().__init__(f"{reason} at physical address {address:#x} ({size} bytes)")
+        self.address = address
+        self.size = size
+        self.reason = reason
+
+
+class MmioDevice(Protocol):
+    """Register interface of a device: offsets in bytes from its base, sizes 1, 2, 4 or 8 bytes.
+
+    Both functions may raise `BusError`; they never raise anything else, whatever the guest writes.
+    """
+
+    def read(self, offset: int, size: int) -> int: ...
+
+    def write(self, offset: int, size: int, value: int) -> None: ...
+
+
+def _anonymous(size: int) -> mmap.mmap:
+    return mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _MAP_NORESERVE)
+
+
+class RamRegion:
+    """`size` bytes of RAM at physical address `base`; both are multiples of 4096 bytes."""
+
+    __slots__ = ("base", "bytes", "data", "limit", "name", "size", "tag_bytes", "tags", "writable")
+
+    def __init__(self, name: str, base: int, size: int, writable: bool = True) -> None:
+        if base % PAGE_BYTES or size % PAGE_BYTES or size <= 0:
+            raise ValueError(f"RAM region {name}: base and size must be multiples of {PAGE_BYTES} bytes")
+        self.name = name
+        self.base = base
+        self.size = size
+        self.limit = base + size
+        self.writable = writable
+        self.data = _anonymous(size)
+        self.tags = _anonymous(max(size // GRANULE_BYTES, 1))
+        self.bytes = memoryview(self.data)
+        self.tag_bytes = memoryview(self.tags)
+
+    @property
+    def host_address(self) -> int:
+        """Address of the first data byte in this process (for engines that map memory by address)."""
+        return ctypes.addressof(ctypes.c_char.from_buffer(self.data))
+
+
+class DeviceWindow:
+    """`size` bytes of physical addresses from `base` answered by `device`."""
+
+    __slots__ = ("base", "device", "limit", "name", "size")
+
+    def __init__(self, name: str, base: int, size: int, device: MmioDevice) -> None:
+        self.name = name
+        self.base = base
+        self.size = size
+        self.limit = base + size
+        self.device = device
+
+
+class PhysicalMemory:
+    """All RAM and device windows of one machine, found by physical address.
+
+    `code_pages` has the numbers (address >> 12) of pages from which instructions were fetched; a write to
+    one of them, also by a device, calls `on_code_write`.
+    """
+
+    def __init__(self) -> None:
+        self._regions: list[RamRegion | DeviceWindow] = []
+        self._bases: list[int] = []
+        self.code_pages: set[int] = set()
+        self.on_code_write: Callable[[], None] | None = None
+
+    @property
+    def ram(self) -> list[RamRegion]:
+        """RAM regions in ascending order of address."""
+        return [r for r in self._regions if isinstance(r, RamRegion)]
+
+    @property
+    def devices(self) -> list[DeviceWindow]:
+        """Device windows in ascending order of address."""
+        return [r for r in self._regions if isinstance(r, DeviceWindow)]
+
+    def add_ram(self, name: str, base: int, size: int, writable: bool = True) -> RamRegion:
+        """Adds RAM of `size` bytes at `base`. Raises ValueError if it overlaps something."""
+        region = RamRegion(name, base, size, writable)
+        self._insert(region)
+        return region
+
+    def add_device(self, name: str, base: int, size: int, device: MmioDevice) -> DeviceWindow:
+        """Lets `device` answer `size` bytes at `base`. Raises ValueError if it overlaps something."""
+        window = DeviceWindow(name, base, size, device)
+        self._insert(window)
+        return window
+
+    def _insert(self, region: RamRegion | DeviceWindow) -> None:
+        index = bisect_right(self._bases, region.base)
+        for other in self._regions[max(index - 1, 0) : index + 1]:
+            if region.base < other.limit and other.base < region.limit:
+                raise ValueError(f"{region.name} at {region.base:#x} overlaps {other.name}")
+        self._regions.insert(index, region)
+        self._bases.insert(index, region.base)
+
+    def find(self, address: int) -> RamRegion | DeviceWindow | None:
+        """The region that answers physical address `address`, or None."""
+        index = bisect_right(self._bases, address) - 1
+        if index >= 0:
+            region = self._regions[index]
+            if address < region.limit:
+                return region
+        return None
+
+    def ram_at(self, address: int, size: int) -> RamRegion:
+        """The RAM region with `size` bytes from `address`. Raises BusError if it is not all RAM."""
+        region = self.find(address)
+        if not isinstance(region, RamRegion) or address + size > region.limit:
+            raise BusError(address, size, "no memory")
+        return region
+
+    # -- single accesses (the slow path of the MMU, page table walks, devices) ------------------------
+
+    def read(self, address: int, size: int) -> int:
+        """Little-endian value of `size` bytes at a physical address. Raises BusError."""
+        region = self.find(address)
+        if isinstance(region, RamRegion) and address + size <= region.limit:
+            start = address - region.base
+            return int.from_bytes(region.data[start : start + size], "little")
+        if isinstance(region, DeviceWindow):
+            if size > 8 or address + size > region.limit:
+                raise BusError(address, size, f"device {region.name} has no access of this size")
+            return region.device.read(address - region.base, size) & ((1 << 8 * size) - 1)
+        raise BusError(address, size, "no memory or device")
+
+    def write(self, address: int, size: int, value: int) -> None:
+        """Writes `size` bytes, clearing the tags of the granules touched. Raises BusError."""
+        region = self.find(address)
+        if isinstance(region, RamRegion) and address + size <= region.limit:
+            if not region.writable:
+                raise BusError(address, size, f"{region.name} is read-only")
+            start = address - region.base
+            region.data[start : start + size] = (value & ((1 << 8 * size) - 1)).to_bytes(size, "little")
+            self._clear_tags(region, start, size)
+            self._written(address, size)
+        elif isinstance(region, DeviceWindow):
+            if size > 8 or address + size > region.limit:
+                raise BusError(address, size, f"device {region.name} has no access of this size")
+            region.device.write(address - region.base, size, value)
+        else:
+            raise BusError(address, size, "no memory or device")
+
+    def read_tag(self, address: int) -> int:
+        """Tag (0 or 1) of the granule at `address`; device windows have no tags."""
+        region = self.find(address)
+        return region.tags[(address - region.base) >> 4] if isinstance(region, RamRegion) else 0
+
+    def write_tag(self, address: int, tag: int) -> None:
+        """Sets the tag of the granule at `address`; without effect outside RAM."""
+        region = self.find(address)
+        if isinstance(region, RamRegion):
+            region.tags[(address - region.base) >> 4] = tag
+
+    # -- blocks (image loading, DMA) ------------------------------------------------------------------
+
+    def read_bytes(self, address: int, size: int) -> bytes:
+        """`size` bytes of RAM; raises BusError if they are not all in one RAM region."""
+        if size == 0:
+            return b""
+        region = self.ram_at(address, size)
+        start = address - region.base
+        return region.data[start : start + size]
+
+    def write_bytes(self, address: int, data: bytes | bytearray | memoryview) -> None:
+        """Stores a block in RAM as a DMA master does: tags of all touched granules become 0."""
+        size = len(data)
+        if size == 0:
+            return
+        region = self.ram_at(address, size)
+        start = address - region.base
+        region.data[start : start + size] = bytes(data)
+        self._clear_tags(region, start, size)
+        self._written(address, size)
+
+    def _written(self, address: int, size: int) -> None:
+        """Tells the engine when code may have changed."""
+        code = self.code_pages
+        if code and self.on_code_write is not None:
+            pages = range(address >> 12, (address + size - 1 >> 12) + 1)
+            if any(page in code for page in pages):
+                self.on_code_write()
+
+    @staticmethod
+    def _clear_tags(region: RamRegion, start: int, size: int) -> None:
+        first = start >> 4
+        last = (start + size - 1) >> 4
+        count = last - first + 1
+        if region.tags.find(b"\x01", first, last + 1) >= 0:
+            region.tags[first : last + 1] = bytes(count)
+
+    # -- tags for the user ----------------------------------------------------------------------------
+
+    def tagged_granules(self, address: int, size: int) -> Iterator[int]:
+        """Addresses of the tagged granules in [address, address+size), ascending, RAM only."""
+        end = address + size
+        for region in self.ram:
+            low, high = max(address, region.base), min(end, region.limit)
+            position = (low - region.base) >> 4
+            stop = (high - region.base + GRANULE_BYTES - 1) >> 4
+            while low < high:
+                position = region.tags.find(b"\x01", position, stop)
+                if position < 0:
+                    break
+                yield region.base + position * GRANULE_BYTES
+                position += 1
+
+    def save_tags(self, address: int, size: int) -> bytes:
+        """One bit per granule of [address, address+size), least significant first, for a snapshot."""
+        count = (size + GRANULE_BYTES - 1) // GRANULE_BYTES
+        bits = bytearray((count + 7) // 8)
+        for granule in self.tagged_granules(address, size):
+            index = (granule - address) // GRANULE_BYTES
+            bits[index >> 3] |= 1 << (index & 7)
+        return bytes(bits)
+
+    def restore_tags(self, address: int, size: int, bits: bytes) -> None:
+        """The inverse of `save_tags` for the same range."""
+        for index in range((size + GRANULE_BYTES - 1) // GRANULE_BYTES):
+            self.write_tag(address + index * GRANULE_BYTES, bits[index >> 3] >> (index & 7) & 1)
+
+    def close(self) -> None:
+        """Forgets all regions; the host memory goes back when the last view of it is gone."""
+        self._regions.clear()
+        self._bases.clear()
