@@ -572,6 +572,16 @@ class DataLabelDiff:
     base: str
 
 
+@dataclass(frozen=True, slots=True)
+class DataBlockCap:
+    """Initialiser piece: a 16-byte code capability to a block of a function (R_MORELLO_CODE_CAPINIT):
+    `static void *table[] = {&&label, …}`. The block must be a possible IndirectJump target."""
+
+    offset: int
+    function: str
+    block: str
+
+
 @dataclass(slots=True)
 class Data:
     """One object with static storage. `bytes_` is None for zero-initialised (.bss) objects."""
@@ -580,9 +590,9 @@ class Data:
     size: int
     align: int
     bytes_: bytes | None
-    pieces: list[DataCap | DataLabelDiff] = field(default_factory=list)
+    pieces: list[DataCap | DataLabelDiff | DataBlockCap] = field(default_factory=list)
     is_static: bool = False
-    is_const: bool = False
+    is_const: bool = False  # with capability pieces: .data.rel.ro
     is_thread_local: bool = False
     is_weak: bool = False
     is_hidden: bool = False

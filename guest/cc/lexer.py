@@ -63,6 +63,9 @@ KEYWORDS = {
     "__capability": "",
 }
 
+# The parser compares these kinds by identity.
+_LITERAL_KINDS = {NUMBER: NUMBER, CHAR: CHAR, STRING: STRING}
+
 _LINE_MARKER = re.compile(r'#\s*(?:line\s+)?(\d+)(?:\s+"((?:[^"\\]|\\.)*)")?')
 
 
@@ -98,8 +101,10 @@ def tokenize(text: str, name: str) -> list[Token]:
         m = match(text, position)
         if m is None:
             what = repr(text[position])
-            raise CompileError(SourceLoc(file, line, position - line_start + 1), f"unexpected character {what}")
-        kind = m.lastgroup
+            raise CompileError(
+                SourceLoc(file, line, position - line_start + 1), f"unexpected character {what}"
+            )
+        kind = m.lastgroup or ""
         start, position = position, m.end()
         if kind == "space":
             continue
@@ -120,7 +125,7 @@ def tokenize(text: str, name: str) -> list[Token]:
                 line = int(marker.group(1)) - 1
                 file = marker.group(2) or file
             continue
-        append(Token(str(kind), spelling, file, line, start - line_start + 1))
+        append(Token(_LITERAL_KINDS.get(kind, kind), spelling, file, line, start - line_start + 1))
     append(Token(END, "", file, line, 1))
     return tokens
 

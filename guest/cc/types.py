@@ -416,6 +416,10 @@ def find_member(record: RecordType, name: str) -> list[Field] | None:
     return record.body.by_name.get(name)
 
 
+def round_up(value: int, multiple: int) -> int:
+    return (value + multiple - 1) // multiple * multiple
+
+
 @dataclass(slots=True)
 class MemberDecl:
     """One declared member, before layout: `align` is an explicit minimum alignment (0: none)."""
@@ -436,7 +440,7 @@ def lay_out(body: RecordBody, members: list[MemberDecl], packed: bool = False, a
         if body.is_union:
             bit_position = 0
         if m.bit_width is None:
-            offset = -(-(-(-bit_position // 8)) // field_align) * field_align
+            offset = round_up((bit_position + 7) // 8, field_align)
             field = Field(m.name, m.type, offset)
             bit_position = (offset + m.type.size) * 8
         else:
@@ -448,8 +452,8 @@ def lay_out(body: RecordBody, members: list[MemberDecl], packed: bool = False, a
             _index_field(body, field)
     if members and isinstance(members[-1].type, ArrayType) and members[-1].type.length is None:
         body.flexible = True
-    size = -(-(biggest if body.is_union else bit_position) // 8)
-    body.size = -(-size // body.align) * body.align
+    size = ((biggest if body.is_union else bit_position) + 7) // 8
+    body.size = round_up(size, body.align)
     body.complete = True
 
 
@@ -457,12 +461,12 @@ def _place_bit_field(m: MemberDecl, position: int, align: int, packed: bool) -> 
     width = m.bit_width or 0
     container_bits = m.type.size * 8
     if width == 0:
-        position = -(-position // container_bits) * container_bits
+        position = round_up(position, container_bits)
         return Field(None, m.type, position // 8, 0, 0), position
     if not packed and position // container_bits != (position + width - 1) // container_bits:
-        position = -(-position // container_bits) * container_bits
+        position = round_up(position, container_bits)
     if m.align:
-        position = -(-position // (align * 8)) * align * 8
+        position = round_up(position, align * 8)
     if packed:
         offset = position // 8
         start = position - offset * 8
