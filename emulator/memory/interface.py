@@ -70,10 +70,13 @@ class Memory(Protocol):
         """Store `size` bytes (1..64) and clear the tag of every granule touched."""
 
     def read_cap(self, va: int, access: Access) -> tuple[int, int, bool]:
-        """The 16 bytes at 16-byte aligned `va`: (bits 127:64, bits 63:0, tag as the page attributes allow)."""
+        """(bits 127:64, bits 63:0, tag as the page attributes allow) of 16-byte aligned `va`."""
 
     def write_cap(self, va: int, hi: int, lo: int, tag: bool, access: Access) -> None:
         """Store 16 bytes and their tag at 16-byte aligned `va`."""
+
+    def check_tagged_store(self, va: int, tag: bool, access: Access) -> None:
+        """Only raise what `write_cap` of a capability with that tag at `va` would raise."""
 
     def fetch(self, va: int) -> int:
         """The 32-bit instruction word at 4-byte aligned `va`; its page is known as code from now on."""

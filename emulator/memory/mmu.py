@@ -355,6 +355,14 @@ class Mmu:
         elif access is Access.NORMAL:
             self._publish(va, page, _WRITE)
 
+    def check_tagged_store(self, va: int, tag: bool, access: Access) -> None:
+        """Raises what `write_cap` of a capability with that tag would raise."""
+        page = self._page(va, (_CAP_WRITE_KIND if tag else _WRITE_KIND)[access])
+        if tag and page.translation.tag_store_faults:
+            raise MemoryAbort(
+                FaultKind.CAP_PAGE, va, True, stage2=page.translation.tag_store_fault_stage2
+            )
+
     # -- instructions ---------------------------------------------------------------------------------
 
     def fetch(self, va: int) -> int:
