@@ -75,7 +75,8 @@ READS_MEMORY = frozenset({ir.Load, ir.LocalLoad})
 TERMINATORS = frozenset({ir.Jump, ir.CondBranch, ir.Switch, ir.IndirectJump, ir.Return, ir.Unreachable})
 
 _READS: dict[type[ir.Op], tuple[str, ...]] = {
-    cls: REGISTER_FIELDS.get(cls, ()) + OPERAND_FIELDS.get(cls, ()) for cls in {*REGISTER_FIELDS, *OPERAND_FIELDS}
+    cls: REGISTER_FIELDS.get(cls, ()) + OPERAND_FIELDS.get(cls, ())
+    for cls in {*REGISTER_FIELDS, *OPERAND_FIELDS}
 }
 
 
@@ -193,7 +194,12 @@ def is_terminator(op: ir.Op) -> bool:
 def removable(op: ir.Op) -> bool:
     """True if `op` may be dropped when its result is unused."""
     cls = type(op)
-    return cls in PURE or cls is ir.LocalLoad or cls is ir.GetSpecial or (isinstance(op, ir.Load) and not op.volatile)
+    return (
+        cls in PURE
+        or cls is ir.LocalLoad
+        or cls is ir.GetSpecial
+        or (isinstance(op, ir.Load) and not op.volatile)
+    )
 
 
 def all_vregs(function: ir.Function) -> Iterable[ir.VReg]:

@@ -10,6 +10,7 @@ its operands. Templates are written like assembly:
     "ldr =$x, $m"               `$m` a frame memory operand (`FrameRef`)
     "movz =$x, $#\n\tmovk @0x"  `@0x` repeats operand 0, here in its x view
     "&$x"                       written before every operand has been read
+    "~$x"                       an operand that is not printed
 
 Views: x w c (general), b h s d q v (vector).
 """
@@ -57,7 +58,7 @@ def _names() -> dict[str, list[str]]:
 
 
 REGISTER_NAMES = _names()
-_HOLE = re.compile(r"([=+&]?)\$([xwcbhsdqv#m])|@(\d)([xwcbhsdqv#])")
+_HOLE = re.compile(r"(~?)([=+&]?)\$([xwcbhsdqv#m])|@(\d+)([xwcbhsdqv#])")
 
 
 class FrameKind(Enum):
@@ -87,6 +88,7 @@ class Template:
         "defs",
         "early",
         "has_frame",
+        "hole_views",
         "holes",
         "is_copy",
         "lines",
@@ -106,20 +108,19 @@ class Template:
         self.early: tuple[int, ...] = ()
         self.is_copy = is_copy
         self.lines = source.count("\n") + 1
-        self.mnemonic = source.split(None, 1)[0]
+        self.mnemonic = source.split(None, 1)[0] if source.strip() else ""
         defs: list[int] = []
         uses: list[int] = []
         early: list[int] = []
         hole_views: list[tuple[int, str]] = []
 
         def hole(match: re.Match[str]) -> str:
-            if match.group(3):
-                hole_views.append((int(match.group(3)), match.group(4)))
+            if match.group(4):
+                hole_views.append((int(match.group(4)), match.group(5)))
                 return "%s"
             number = len(self.views)
-            mode, view = match.group(1), match.group(2)
+            mode, view = match.group(2), match.group(3)
             self.views.append(view)
-            hole_views.append((number, view))
             if view not in "#m":
                 if mode in ("=", "+", "&"):
                     defs.append(number)
@@ -127,19 +128,16 @@ class Template:
                     uses.append(number)
                 if mode == "&":
                     early.append(number)
+            if match.group(1):
+                return ""
+            hole_views.append((number, view))
             return "%s"
 
         self.text = _HOLE.sub(hole, source.replace("%", "%%"))
         self.holes = [number for number, _ in hole_views]
-        self.views = [*self.views]
-        self._set_hole_views([view for _, view in hole_views])
+        self.hole_views = [view for _, view in hole_views]
         self.defs, self.uses, self.early = tuple(defs), tuple(uses), tuple(early)
         self.has_frame = "m" in self.views
-
-    __slots__ = (*__slots__, "hole_views")
-
-    def _set_hole_views(self, views: list[str]) -> None:
-        self.hole_views = views
 
     def __repr__(self) -> str:
         return f"Template({self.source!r})"
@@ -148,7 +146,7 @@ class Template:
 class MI:
     """One machine instruction (or an inseparable short sequence)."""
 
-    __slots__ = ("clobbers", "implicit_defs", "implicit_uses", "loc", "ops", "t")
+    __slots__ = ("busy", "clobbers", "implicit_defs", "implicit_uses", "loc", "ops", "t")
 
     def __init__(self, template: Template, ops: list[Operand], loc: SourceLoc | None = None) -> None:
         self.t = template
@@ -156,12 +154,13 @@ class MI:
         self.loc = loc
         self.implicit_uses: tuple[int, ...] = ()
         self.implicit_defs: tuple[int, ...] = ()
+        self.busy: tuple[int, ...] = ()  # destroyed before the operands are read
         self.clobbers = False
 
     def copy(self) -> MI:
         other = MI(self.t, list(self.ops), self.loc)
         other.implicit_uses, other.implicit_defs = self.implicit_uses, self.implicit_defs
-        other.clobbers = self.clobbers
+        other.busy, other.clobbers = self.busy, self.clobbers
         return other
 
     def text(self) -> str:

@@ -1,0 +1,68 @@
+"""Order of work for one module: optimise, select, allocate, lay out, print."""
+
+from __future__ import annotations
+
+from guest.cc import ir
+from guest.cc.backend import emit, flow, frame, layout, regalloc
+from guest.cc.backend.mir import MFunction, Templates
+from guest.cc.backend.options import Options
+from guest.cc.backend.passes.switches import lower_switches
+from guest.cc.backend.select import select_function
+
+
+def compile_module(module: ir.Module, options: Options | None = None) -> str:
+    """Assembly text (C64 purecap, LLVM's Morello syntax) of `module`. The module is consumed."""
+    options = options or Options()
+    templates = Templates()
+    files = emit.Files()
+    body: list[str] = []
+    for function in module.functions:
+        machine = compile_function(function, options, templates)
+        body += emit.function_text(function, machine, options, files)
+    for data in module.data:
+        body += emit.data_text(data, options)
+    return "\n".join([*_header(module, files), *body, *_footer(module, options)]) + "\n"
+
+
+def compile_function(function: ir.Function, options: Options, templates: Templates) -> MFunction:
+    """Machine code of one function, all registers physical."""
+    lower_switches(function)
+    machine, _ = select_function(function, options, templates)
+    layout.drop_unreachable(machine)
+    _set_frequencies(machine)
+    regalloc.allocate(machine, templates)
+    frame.lower_frame(machine, templates)
+    layout.fall_through(machine, templates)
+    layout.extend_reach(machine, templates)
+    return machine
+
+
+def _set_frequencies(machine: MFunction) -> None:
+    graph = flow.analyse([b.successors for b in machine.blocks])
+    cold = {
+        n
+        for n, b in enumerate(machine.blocks)
+        if not b.successors and b.code and b.code[-1].t.mnemonic in ("brk", "bl", "blr")
+    }
+    for block, frequency in zip(machine.blocks, flow.frequencies(graph, cold), strict=True):
+        block.frequency = frequency
+
+
+def _header(module: ir.Module, files: emit.Files) -> list[str]:
+    lines = [f'\t.file "{module.name}"', "\t.arch morello+c64"]
+    lines += [f'\t.file {number} "{name}"' for name, number in files.numbers.items()]
+    return lines + module.top_level_asm
+
+
+def _footer(module: ir.Module, options: Options) -> list[str]:  # noqa: ARG001
+    lines = []
+    for name, target in module.aliases.items():
+        lines += [f"\t.globl {name}", f"\t.set {name}, {target}"]
+    lines += [f"\t.weak {name}" for name in module.undefined_weak]
+    for section, functions in (
+        (".init_array", module.init_functions),
+        (".fini_array", module.fini_functions),
+    ):
+        for function in functions:
+            lines += [f'\t.section {section},"aw",%{section[1:]}', "\t.p2align 4", f"\t.chericap {function}"]
+    return lines

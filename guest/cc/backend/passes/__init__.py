@@ -1,0 +1,1 @@
+"""Optimisation passes on the intermediate form. One module per optimisation."""
