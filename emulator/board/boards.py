@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 SPI = 32
 PPI = 16
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
+LEGACY: Mapping[str, object] = {"legacy": True}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +109,13 @@ MORELLO = Board(
         Device("uart0", "pl011", 0x2A40_0000, 0x1000, SPI + 63, console=0),
         Device("uart1", "pl011", 0x2A41_0000, 0x1000, SPI + 64, console=1),
         Device("counter-control", "counter", 0x2A43_0000, 0x1_0000, options={"control": True}),
-        Device("watchdog-refresh", "watchdog", 0x2A45_0000, 0x1_0000, options={"frame": "refresh"}),
-        Device("watchdog", "watchdog", 0x2A44_0000, 0x1_0000, SPI + 93, options={"frame": "control"}),
+        Device("watchdog", "watchdog", 0x2A44_0000, 0x1_0000, SPI + 93),
+        Device("watchdog-refresh", "watchdog", 0x2A45_0000, 0x1_0000, options={"refreshes": "watchdog"}),
         Device("counter-read", "counter", 0x2A80_0000, 0x1_0000),
         Device("iofpga-uart0", "pl011", 0x1C09_0000, 0x1000, options={"clock": 24_000_000}),
         Device("rtc", "pl031", 0x1C10_0000, 0x1000, SPI + 104),
-        Device("virtio-block", "virtio_block", 0x1C17_0000, 0x1000, SPI + 96, block=0),
-        Device("virtio-console", "virtio_console", 0x1C18_0000, 0x1000, SPI + 102, console=2),
+        Device("virtio-block", "virtio_block", 0x1C17_0000, 0x1000, SPI + 96, block=0, options=LEGACY),
+        Device("virtio-console", "virtio_console", 0x1C18_0000, 0x1000, SPI + 102, console=2, options=LEGACY),
     ),
     gic=Gic(0x3000_0000, 0x300C_0000),
     start_el=3,
@@ -137,8 +138,8 @@ VIRT = Board(
         Device("uart1", "pl011", 0x0904_0000, 0x1000, SPI + 8, console=1),
         Device("virtio-block", "virtio_block", 0x0A00_0000, 0x200, SPI + 16, block=0),
         Device("virtio-console", "virtio_console", 0x0A00_0200, 0x200, SPI + 17, console=2),
-        Device("watchdog", "watchdog", 0x0C00_1000, 0x1000, SPI + 112, options={"frame": "control"}),
-        Device("watchdog-refresh", "watchdog", 0x0C00_0000, 0x1000, options={"frame": "refresh"}),
+        Device("watchdog", "watchdog", 0x0C00_1000, 0x1000, SPI + 112),
+        Device("watchdog-refresh", "watchdog", 0x0C00_0000, 0x1000, options={"refreshes": "watchdog"}),
     ),
     gic=Gic(0x0800_0000, 0x080A_0000),
     start_el=2,

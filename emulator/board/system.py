@@ -11,17 +11,17 @@ Called by `morello boot`, `morello conformance` and tests. Whatever the guest do
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from enum import Enum
+from contextlib import suppress
 
 from emulator.board.boards import Board
 from emulator.board.boards import Device as DeviceRow
 from emulator.board.clock import InstructionClock
 from emulator.board.devices.base import Block, Console, Services, SetLevel, create_device, no_line
+from emulator.board.outcome import Outcome, OutcomeKind, Quit
 from emulator.board.psci import PowerRequest, Psci
 from emulator.engine.api import Engine
 from emulator.exceptions import take_exception
-from emulator.faults import FaultKind, MemoryAbort, PeFault, StopKind
+from emulator.faults import FaultKind, MemoryAbort, PeFault, StopKind, StopReason
 from emulator.memory.interface import Access
 from emulator.memory.mmu import Mmu
 from emulator.memory.physical import MmioDevice, PhysicalMemory
@@ -32,30 +32,6 @@ _BRANCH_TO_SELF = 0x1400_0000
 _RECURSION_LIMIT = 8
 _CHUNK = 200_000
 _DAIF_I = 2
-
-
-class OutcomeKind(Enum):
-    """How a run ended."""
-
-    REPORTED = "the image reported its result"
-    POWER_OFF = "the guest switched the power off"
-    RESET = "the guest asked for a reset"
-    WATCHDOG = "the watchdog expired"
-    LIMIT = "instruction limit reached"
-    STUCK = "the guest can't make progress"
-    USER = "ended by the user"
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """`detail` is a sentence (or for REPORTED the bytes that the trickbox got)."""
-
-    kind: OutcomeKind
-    detail: object = ""
-
-
-class Quit(Exception):
-    """Raised by a console when the user asks to leave."""
 
 
 def make_engine(name: str, pe: Pe, memory: Mmu, handler: Callable[[Pe, PeFault], None]) -> Engine:
@@ -93,6 +69,7 @@ class System:
         self.psci: Psci | None = None
         self.wait_for_input: Callable[[], bool] | None = None
         self.poll: Callable[[], None] | None = None
+        self.before_instruction: Callable[[int, int, bool], None] | None = None
         self.last_fault: PeFault | None = None
         self._repeats = 0
         self._stuck = ""
@@ -223,7 +200,7 @@ class System:
             try:
                 if self.poll is not None:
                     self.poll()
-                reason = self.engine.run(chunk)
+                reason = self.engine.run(chunk) if self.before_instruction is None else self._step()
             except Quit:
                 return Outcome(OutcomeKind.USER)
             if reason.kind is StopKind.REQUESTED:
@@ -234,6 +211,14 @@ class System:
                 stuck = self._spinning()
             if stuck is not None:
                 return stuck
+
+    def _step(self) -> StopReason:
+        """One instruction, told to `before_instruction` first (address, word, C64)."""
+        pe = self.pe
+        if self.before_instruction is not None and not pe.pc & 3:
+            with suppress(MemoryAbort):
+                self.before_instruction(pe.pc, self.mmu.fetch(pe.pc), pe.pstate.c64)
+        return self.engine.run(1)
 
     def _requested(self, detail: object) -> Outcome:
         if detail is OutcomeKind.STUCK:

@@ -339,12 +339,20 @@ class Mmu:
             self._publish(va, page, _READ)
         return bits >> 64, bits & 0xFFFF_FFFF_FFFF_FFFF, tag
 
-    def write_cap(self, va: int, hi: int, lo: int, tag: bool, access: Access) -> None:
-        """Stores 16 bytes and their tag. Raises MemoryAbort."""
+    def check_tagged_store(self, va: int, tag: bool, access: Access) -> None:
+        """Raises what `write_cap` of a capability with that tag would raise."""
+        self._cap_write_page(va, tag, access)
+
+    def _cap_write_page(self, va: int, tag: bool, access: Access) -> _Page:
         page = self._page(va, (_CAP_WRITE_KIND if tag else _WRITE_KIND)[access])
         translation = page.translation
         if tag and translation.tag_store_faults:
             raise MemoryAbort(FaultKind.CAP_PAGE, va, True, stage2=translation.tag_store_fault_stage2)
+        return page
+
+    def write_cap(self, va: int, hi: int, lo: int, tag: bool, access: Access) -> None:
+        """Stores 16 bytes and their tag. Raises MemoryAbort."""
+        page = self._cap_write_page(va, tag, access)
         offset = va & _PAGE_MASK
         if page.data is None:
             self._bus_write(va, page.pa + offset, 16, hi << 64 | lo)
@@ -354,14 +362,6 @@ class Mmu:
             page.tags[(page.start + offset) >> 4] = 1
         elif access is Access.NORMAL:
             self._publish(va, page, _WRITE)
-
-    def check_tagged_store(self, va: int, tag: bool, access: Access) -> None:
-        """Raises what `write_cap` of a capability with that tag would raise."""
-        page = self._page(va, (_CAP_WRITE_KIND if tag else _WRITE_KIND)[access])
-        if tag and page.translation.tag_store_faults:
-            raise MemoryAbort(
-                FaultKind.CAP_PAGE, va, True, stage2=page.translation.tag_store_fault_stage2
-            )
 
     # -- instructions ---------------------------------------------------------------------------------
 

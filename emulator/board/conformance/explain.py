@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections import deque
 from itertools import pairwise
 
-from emulator.board.system import Outcome, System
+from emulator.board.outcome import Outcome
+from emulator.board.system import System
 from emulator.faults import MemoryAbort
 from loader.elf import ElfImage
 from morello_isa.capability import Capability

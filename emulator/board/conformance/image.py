@@ -14,7 +14,8 @@ from pathlib import Path
 from emulator.board.boards import TESTBOARD
 from emulator.board.conformance.explain import explain_mismatch
 from emulator.board.image import load_elf, read_file
-from emulator.board.system import Outcome, OutcomeKind, System
+from emulator.board.outcome import Outcome, OutcomeKind
+from emulator.board.system import System
 from loader.elf import ElfImage
 from morello_isa.errors import EXIT_CANNOT_EXECUTE, UserError
 

@@ -72,20 +72,24 @@ class Services:
 
 @dataclass(frozen=True, slots=True)
 class Register:
-    """One register: `offset` in bytes, `size` bytes; without `write` it is read-only, writes are ignored."""
+    """One register: `offset` in bytes, `size` bytes; without `write` it is read-only, writes are ignored.
+
+    A narrower write is zero-extended, or, with `merge`, replaces only the bytes that it covers.
+    """
 
     name: str
     offset: int
     read: Callable[[], int]
     write: Callable[[int], None] | None = None
     size: int = 4
+    merge: bool = False
 
 
 class RegisterDevice:
     """A device made of a table of registers.
 
-    Accesses of another width than the register's are made from 32-bit accesses where they fit inside one
-    register; offsets without a register read as zero and ignore writes, and a trace tells.
+    A narrow access reaches the register that contains it; one that is wider than its register is a bus
+    error. Offsets without a register read as zero and ignore writes, and a trace tells.
     """
 
     name = "device"
@@ -120,9 +124,9 @@ class RegisterDevice:
             label = register.name if register else f"offset {offset:#x}"
             self._trace(f"{self.name}: write {label} = {value:#x}")
         if register is not None and register.write is not None:
-            if size < register.size:
-                keep = register.read() & ~(((1 << 8 * size) - 1) << shift)
-                value = keep | value << shift
+            value <<= shift
+            if register.merge and size < register.size:
+                value |= register.read() & ~(((1 << 8 * size) - 1) << shift)
             register.write(value)
 
     def _find(self, offset: int, size: int) -> tuple[Register | None, int]:

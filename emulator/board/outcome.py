@@ -1,0 +1,30 @@
+"""How a run of a board ends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class OutcomeKind(Enum):
+    """The value is the sentence for the user."""
+
+    REPORTED = "the image reported its result"
+    POWER_OFF = "the guest switched the power off"
+    RESET = "the guest asked for a reset"
+    WATCHDOG = "the watchdog expired"
+    LIMIT = "instruction limit reached"
+    STUCK = "the guest can't make progress"
+    USER = "ended by the user"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """`detail` is a sentence (or for REPORTED the bytes that the trickbox got)."""
+
+    kind: OutcomeKind
+    detail: object = ""
+
+
+class Quit(Exception):
+    """Raised by a console when the user asks to leave."""

@@ -1,0 +1,261 @@
+"""`morello boot IMAGE`: a bare-metal image or a kernel on a board.
+
+Exit status: 0 when the image reports success or switches the power off, 1 when it reports failure, 120 after
+a reset by the watchdog, 122 when the guest can't make progress, 124 at the instruction limit, 125 for wrong
+options, 126 and 127 for files that can't be used or don't exist.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NoReturn, TextIO
+
+from emulator.board.boards import BOARDS, Board
+from emulator.board.console import FileBlock, StreamConsole, open_console
+from emulator.board.fdt import BootInfo, board_tree, check_blob, to_blob
+from emulator.board.image import load_elf, load_kernel, load_raw, read_file
+from emulator.board.outcome import Outcome, OutcomeKind
+from emulator.board.system import System
+from morello_isa.errors import EXIT_EMULATOR_ERROR, EXIT_LIMIT, UserError
+
+EXIT_WATCHDOG = 120
+EXIT_STUCK = 122
+TRACE_TOPICS = ("isa", "exc", "mmu", "dev", "psci")
+_MIB = 1 << 20
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(EXIT_EMULATOR_ERROR, f"{self.prog}: {message}\n")
+
+
+def _count(text: str) -> int:
+    try:
+        value = int(text.replace("_", ""), 0)
+    except ValueError:
+        value = 0
+    if value <= 0:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a positive number")
+    return value
+
+
+def _topics(text: str) -> frozenset[str]:
+    topics = frozenset(t for t in text.split(",") if t)
+    unknown = topics - set(TRACE_TOPICS)
+    if unknown:
+        known = ", ".join(TRACE_TOPICS)
+        raise argparse.ArgumentTypeError(f"no trace topic '{sorted(unknown)[0]}'; there are {known}")
+    return topics
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="morello boot", description="Boot a bare-metal image or a kernel on a board.")
+    parser.add_argument("image", nargs="?", help="ELF image, loaded at its physical addresses")
+    parser.add_argument(
+        "--board", choices=tuple(BOARDS), help="default: morello, or testboard for its images"
+    )
+    parser.add_argument(
+        "--kernel", metavar="FILE", help="arm64 kernel Image, ELF or raw, started as Linux's are"
+    )
+    parser.add_argument("--initrd", metavar="FILE", help="initial RAM disk")
+    parser.add_argument("--append", metavar="TEXT", default="", help="kernel command line")
+    parser.add_argument("--dtb", metavar="FILE", help="device tree blob instead of a generated one")
+    parser.add_argument("--dump-dtb", metavar="FILE", type=Path, help="write the device tree and end")
+    parser.add_argument("--drive", metavar="FILE[,readonly]", help="disk image of the virtio block device")
+    parser.add_argument(
+        "--console", "--serial", metavar="WHERE", default="stdio", help="stdio, none, pty, file:PATH"
+    )
+    parser.add_argument("--serial2", metavar="WHERE", default="none", help="second UART, likewise")
+    parser.add_argument("--virtio-console", metavar="WHERE", help="adds a virtio console, likewise")
+    parser.add_argument("--el", type=int, choices=(1, 2, 3), help="exception level to start at")
+    parser.add_argument("--engine", choices=("reference",), default="reference")
+    parser.add_argument("--max-instructions", metavar="N", type=_count)
+    parser.add_argument("--trace", metavar="TOPIC,…", type=_topics, default=frozenset())
+    parser.add_argument("--trace-file", metavar="FILE", type=Path, help="trace there instead of on stderr")
+    return parser
+
+
+def main(argv: Sequence[str]) -> int:
+    """Runs the command; returns the exit status."""
+    options = _parser().parse_args(argv)
+    if (options.image is None) == (options.kernel is None):
+        raise UserError("give an image or --kernel, one of the two")
+    consoles = {0: open_console(options.console), 1: open_console(options.serial2)}
+    if options.virtio_console:
+        consoles[2] = open_console(options.virtio_console)
+    with _Trace(options.trace, options.trace_file) as trace:
+        system = _make_system(options, consoles, trace)
+        if options.dump_dtb is not None:
+            return _dump_tree(system, options)
+        _load(system, options)
+        return _run(system, list(consoles.values()), options)
+
+
+def _make_system(options: argparse.Namespace, consoles: dict[int, StreamConsole], trace: _Trace) -> System:
+    board = BOARDS[options.board] if options.board else _default_board(options)
+    blocks = {}
+    if options.drive:
+        path, _, flag = options.drive.partition(",")
+        if flag not in ("", "readonly"):
+            raise UserError(f"'{flag}' is not an option of --drive; there is only 'readonly'")
+        if not any(d.block == 0 for d in board.devices):
+            raise UserError(f"board {board.name} has no disk")
+        blocks[0] = FileBlock(Path(path), flag == "readonly")
+    system = System(
+        board, consoles=dict(consoles), blocks=blocks, engine=options.engine, trace=trace.function()
+    )
+    if "isa" in options.trace:
+        trace.instructions(system)
+    return system
+
+
+def _default_board(options: argparse.Namespace) -> Board:
+    """`testboard` for images that have its harness's symbols, else `morello`."""
+    if options.image is not None:
+        from loader.elf import ElfImage
+
+        image = ElfImage.from_bytes(read_file(options.image), options.image)
+        if any(s.name == "trickbox" for s in image.symbols):
+            return BOARDS["testboard"]
+    return BOARDS["morello"]
+
+
+# -- loading ------------------------------------------------------------------------------------------
+
+
+def _load(system: System, options: argparse.Namespace) -> None:
+    """Image or kernel, initrd and device tree into memory; the PE at the entry point."""
+    board = system.board
+    if options.kernel is not None:
+        loaded = load_kernel(system.physical, read_file(options.kernel), options.kernel, board.kernel_base)
+        level = board.kernel_el
+    else:
+        loaded = load_elf(system.physical, read_file(options.image), options.image)
+        level = board.start_el
+    free = (max(loaded.high, board.kernel_base + 64 * _MIB) + 2 * _MIB - 1) // (2 * _MIB) * (2 * _MIB)
+    initrd: tuple[int, int] | None = None
+    if options.initrd:
+        data = read_file(options.initrd)
+        load_raw(system.physical, data, free, options.initrd)
+        initrd = (free, free + len(data))
+        free = (free + len(data) + 2 * _MIB - 1) // (2 * _MIB) * (2 * _MIB)
+    address = 0
+    if options.kernel is not None or options.dtb:
+        tree = _tree(system, options, BootInfo(options.append, initrd))
+        load_raw(system.physical, tree, free, options.dtb or "the device tree")
+        address = free
+    system.start(loaded.entry, options.el if options.el is not None else level, address)
+
+
+def _tree(system: System, options: argparse.Namespace, info: BootInfo) -> bytes:
+    if options.dtb:
+        data = read_file(options.dtb)
+        check_blob(data, options.dtb)
+        if options.append or info.initrd:
+            raise UserError("--append and --initrd go into a generated device tree; leave --dtb out")
+        return data
+    return to_blob(board_tree(system.board, info, tuple(system.devices)))
+
+
+def _dump_tree(system: System, options: argparse.Namespace) -> int:
+    blob = _tree(system, options, BootInfo(options.append))
+    try:
+        options.dump_dtb.write_bytes(blob)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise UserError(f"{options.dump_dtb} can't be written: {reason}") from None
+    return 0
+
+
+# -- running ------------------------------------------------------------------------------------------
+
+
+def _run(system: System, consoles: Sequence[StreamConsole], options: argparse.Namespace) -> int:
+    system.poll = lambda: _poll(consoles, 0.0)
+    system.wait_for_input = lambda: _wait(consoles)
+    for console in consoles:
+        console.open()
+    try:
+        outcome = system.run(options.max_instructions)
+    except KeyboardInterrupt:
+        outcome = Outcome(OutcomeKind.USER)
+    finally:
+        for console in consoles:
+            console.close()
+    return _finish(outcome)
+
+
+def _poll(consoles: Sequence[StreamConsole], timeout: float) -> None:
+    for console in consoles:
+        console.poll(timeout)
+
+
+def _wait(consoles: Sequence[StreamConsole]) -> bool:
+    """Waits for input while the guest is idle; False when none can come."""
+    results = [console.poll(0.2) for console in consoles]
+    return any(results)
+
+
+def _finish(outcome: Outcome) -> int:
+    """Message on stderr (none for plain success) and exit status."""
+    kind, detail = outcome.kind, outcome.detail
+    if kind is OutcomeKind.REPORTED:
+        return 0 if isinstance(detail, bytes) and detail.endswith(b"OK\n") else 1
+    if kind in (OutcomeKind.POWER_OFF, OutcomeKind.USER):
+        return 0
+    text = f"{kind.value}: {detail}" if detail else kind.value
+    sys.stderr.write(f"morello boot: {text}\n")
+    statuses = {
+        OutcomeKind.LIMIT: EXIT_LIMIT,
+        OutcomeKind.STUCK: EXIT_STUCK,
+        OutcomeKind.WATCHDOG: EXIT_WATCHDOG,
+    }
+    return statuses.get(kind, 0)
+
+
+class _Trace:
+    """Lines `topic: text` for the chosen topics, to stderr or a file."""
+
+    def __init__(self, topics: frozenset[str], path: Path | None) -> None:
+        self._topics = topics
+        self._path = path
+        self._stream: TextIO = sys.stderr
+
+    def __enter__(self) -> _Trace:
+        if self._path is not None:
+            try:
+                self._stream = self._path.open("w", encoding="utf-8")
+            except OSError as error:
+                reason = (error.strerror or str(error)).lower()
+                raise UserError(f"{self._path} can't be written: {reason}") from None
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        if self._path is not None:
+            self._stream.close()
+
+    def function(self) -> Callable[[str, str], None] | None:
+        """What the system calls, or None when nothing is to be traced."""
+        if not self._topics - {"isa"}:
+            return None
+        topics = self._topics
+
+        def trace(topic: str, text: str) -> None:
+            if topic in topics:
+                self._stream.write(f"{topic}: {text}\n")
+
+        return trace
+
+    def instructions(self, system: System) -> None:
+        """One line for each instruction, before it executes."""
+        from morello_isa.disassemble import disassemble
+
+        def before(pc: int, word: int, c64: bool) -> None:
+            el = system.pe.pstate.el
+            text = disassemble(word, pc, c64)
+            self._stream.write(f"isa: EL{el} {'C64' if c64 else 'A64'} {pc:#x} {word:08x} {text}\n")
+
+        system.before_instruction = before
