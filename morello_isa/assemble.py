@@ -97,18 +97,23 @@ def _pc_field(relocation: Relocation, pc: int, c64: bool) -> int:
     name = relocation.type.split("_", 2)[2]
     target = relocation.addend
     if name.startswith("ADR_PREL_PG"):
-        pages = (target >> 12) - (pc >> 12)
-        if target & 0xFFF or not -(1 << 20) <= pages < 1 << 20 or (c64 and not -(1 << 19) <= pages < 1 << 19):
+        pages, rest = divmod(_distance(target, pc & ~0xFFF), 4096)
+        limit = 1 << (19 if c64 else 20)
+        if rest or not -limit <= pages < limit:
             raise AssemblyError(f"the page {target:#x} can't be reached")
         return control.page_fields(pages, c64)
     if name == "ADR_PREL_LO21":
-        distance = target - pc
-        if not -(1 << 20) <= distance < 1 << 20:
+        offset = _distance(target, pc)
+        if not -(1 << 20) <= offset < 1 << 20:
             raise AssemblyError(f"the address {target:#x} can't be reached")
-        distance &= 0x1FFFFF
-        return (distance & 3) << 29 | distance >> 2 << 5
+        return (offset & 3) << 29 | (offset >> 2 & 0x7FFFF) << 5
     low, width, scale = _PC_FIELDS[name]
-    distance, rest = divmod(target - (pc & ~15 if name == "LD_PREL_LO17" else pc), scale)
-    if rest or not -(1 << width - 1) <= distance < 1 << width - 1:
+    units, rest = divmod(_distance(target, pc & ~15 if name == "LD_PREL_LO17" else pc), scale)
+    if rest or not -(1 << width - 1) <= units < 1 << width - 1:
         raise AssemblyError(f"the address {target:#x} can't be reached")
-    return (distance & (1 << width) - 1) << low
+    return (units & (1 << width) - 1) << low
+
+
+def _distance(target: int, start: int) -> int:
+    """target - start in 64-bit arithmetic, signed."""
+    return (target - start + (1 << 63) & (1 << 64) - 1) - (1 << 63)

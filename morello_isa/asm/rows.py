@@ -205,7 +205,7 @@ def _put_imm6_shifted(operands: Sequence[Operand], index: int, values: Values, _
     return 1
 
 
-def _put_four(operands: Sequence[Operand], index: int, _values: Values, context: Context) -> int:
+def _put_four(operands: Sequence[Operand], index: int, _values: Values, _context: Context) -> int:
     if operands[index] != 4:
         raise AssemblyError("the only operand of 'bx' is #4", index)
     return 1
