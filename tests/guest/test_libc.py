@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+RunMorello = Callable[..., "subprocess.CompletedProcess[str]"]
 
 SOURCES = Path(__file__).parent / "libc"
 
@@ -27,17 +30,13 @@ def _host_output(source: Path, tmp_path: Path) -> tuple[str, int]:
 
 
 @pytest.mark.parametrize("source", sorted(SOURCES.glob("*.c")), ids=lambda path: path.stem)
-def test_program(source: Path, tmp_path: Path) -> None:
+def test_program(source: Path, tmp_path: Path, run_morello: RunMorello) -> None:
     program = tmp_path / "program"
-    subprocess.run(["morello", "cc", "-O1", "-o", program, source], check=True)
+    compiled = run_morello("cc", "-O1", "-o", program, source)
+    assert compiled.returncode == 0, compiled.stderr
     work = tmp_path / "work"
     work.mkdir()
-    done = subprocess.run(
-        ["morello", "run", "--dir", f"{work}", program, work], capture_output=True, text=True, check=False
-    )
+    done = run_morello("run", "--dir", work, program, work)
     expected = source.with_suffix(".expected")
-    if expected.exists():
-        wanted = expected.read_text(), 0
-    else:
-        wanted = _host_output(source, tmp_path)
+    wanted = (expected.read_text(), 0) if expected.exists() else _host_output(source, tmp_path)
     assert (done.stdout, done.returncode) == wanted, done.stderr
