@@ -32,6 +32,7 @@ class Expr(Enum):
     GOT_FROM_PAGE = auto()  # G(S + A) - Page(GOT)
     GOT_PREL = auto()  # G(S) + A - P
     TPREL = auto()  # offset of S + A from the thread pointer
+    DTPREL = auto()  # offset of S + A in the module's TLS block (debug information)
     TLSIE = auto()  # G(GTPREL(S))
     TLSIE_PAGE_PREL = auto()  # Page(G(GTPREL(S))) - Page(P)
     TLSDESC = auto()  # G(GTLSDESC(S + A))
@@ -300,6 +301,7 @@ def _aarch64_rows() -> Iterable[StaticRelocation]:
         row(313, "LD64_GOTPAGE_LO15", _E.GOT_FROM_PAGE, GOT15, _unsigned(15)),
         row(314, "PLT32", _E.BRANCH, DATA32, _signed(32)),
         row(315, "GOTPCREL32", _E.GOT_PREL, DATA32, _signed(32)),
+        row(1029, "TLS_DTPREL64", _E.DTPREL, DATA64),
         row(541, "TLSIE_ADR_GOTTPREL_PAGE21", _E.TLSIE_PAGE_PREL, ADRP, _signed(33)),
         row(542, "TLSIE_LD64_GOTTPREL_LO12_NC", _E.TLSIE, LDST64),
         row(544, "TLSLE_MOVW_TPREL_G2", _E.TPREL, _movw_s(2), _magnitude(48)),
@@ -410,6 +412,9 @@ NUMBER_OF: dict[str, int] = {
     **{row.name: row.number for row in DYNAMIC.values()},
     **{row.name: row.number for row in STATIC.values()},
 }
+
+R_MORELLO_STATIC_FIRST = 57344
+"""Static relocations from here up belong to C64 code and capabilities."""
 
 R_AARCH64_ABS64 = 257
 R_AARCH64_GLOB_DAT = 1025
