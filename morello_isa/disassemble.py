@@ -224,6 +224,11 @@ _MEMORY_RECORDS: Final = (
 )  # fmt: skip
 
 
+def _decimal(match: re.Match[str]) -> str:
+    number = int(match[2], 16)
+    return f"#{match[1]}{number - (1 << 64) if number >> 63 else number}"
+
+
 @lru_cache(maxsize=16384)
 def _from_capstone(word: int, c64: bool, record: base.BaseInstruction | None) -> str:
     insn = next(_engine().disasm_lite(word.to_bytes(4, "little"), 0), None)
@@ -233,7 +238,7 @@ def _from_capstone(word: int, c64: bool, record: base.BaseInstruction | None) ->
     if not operands:
         return str(mnemonic)
     if mnemonic not in _LOGICAL:
-        operands = _HEX.sub(lambda match: f"#{match[1]}{int(match[2], 16)}", operands)
+        operands = _HEX.sub(_decimal, operands)
     if c64 and isinstance(record, _MEMORY_RECORDS):
         operands = _BASE_REGISTER.sub(lambda match: f"[c{match[2]}" if match[2] else "[csp", operands)
     elif c64 and isinstance(record, base.SystemInstruction) and record.is_address_operation:
