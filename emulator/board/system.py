@@ -11,7 +11,6 @@ Called by `morello boot`, `morello conformance` and tests. Whatever the guest do
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 
 from emulator.board.boards import Board
 from emulator.board.boards import Device as DeviceRow
@@ -21,7 +20,7 @@ from emulator.board.outcome import Outcome, OutcomeKind, Quit
 from emulator.board.psci import PowerRequest, Psci
 from emulator.engine.api import Engine
 from emulator.exceptions import take_exception
-from emulator.faults import FaultKind, MemoryAbort, PeFault, StopKind, StopReason
+from emulator.faults import FaultKind, MemoryAbort, PeFault, StopKind
 from emulator.memory.interface import Access
 from emulator.memory.mmu import Mmu
 from emulator.memory.physical import MmioDevice, PhysicalMemory
@@ -32,6 +31,7 @@ _BRANCH_TO_SELF = 0x1400_0000
 _RECURSION_LIMIT = 8
 _CHUNK = 200_000
 _DAIF_I = 2
+INTERRUPTS = (FaultKind.IRQ, FaultKind.FIQ, FaultKind.SERROR)
 
 
 def make_engine(name: str, pe: Pe, memory: Mmu, handler: Callable[[Pe, PeFault], None]) -> Engine:
@@ -69,7 +69,6 @@ class System:
         self.psci: Psci | None = None
         self.wait_for_input: Callable[[], bool] | None = None
         self.poll: Callable[[], None] | None = None
-        self.before_instruction: Callable[[int, int, bool], None] | None = None
         self.last_fault: PeFault | None = None
         self._repeats = 0
         self._stuck = ""
@@ -163,26 +162,26 @@ class System:
                 "exc", f"{fault.kind.value} at {fault.pc:#x}, EL{pe.pstate.el}, far {fault.address:#x}"
             )
         if fault.kind is FaultKind.SMC and self.psci is not None and self.psci.handles(pe):
+            pe.pc = fault.pc + 4
             self.psci.call(pe)
             return
-        self._watch_recursion(pe, fault)
         take_exception(pe, fault)
-        self.mmu.context_changed()
+        if fault.kind not in INTERRUPTS:
+            self._watch_recursion(pe, fault)
 
     def _watch_recursion(self, pe: Pe, fault: PeFault) -> None:
         """An exception whose handler's first instruction takes the same exception never ends."""
         last = self.last_fault
-        if last is not None and (fault.pc, fault.kind, pe.pstate.el) == (last.pc, last.kind, last.el):
+        if last is not None and (fault.pc, fault.kind, fault.el) == (last.pc, last.kind, last.el):
             self._repeats += 1
             if self._repeats == _RECURSION_LIMIT and pe.pc == fault.pc:
                 self._stuck = (
-                    f"{fault.kind.value} at {fault.pc:#x} in EL{pe.pstate.el} is taken again "
+                    f"{fault.kind.value} at {fault.pc:#x} in EL{fault.el} is taken again "
                     "at once by its own handler"
                 )
                 self.engine.request_stop(OutcomeKind.STUCK)
         else:
             self._repeats = 0
-        fault.el = pe.pstate.el
         self.last_fault = fault
 
     # -- running --------------------------------------------------------------------------------------
@@ -200,7 +199,7 @@ class System:
             try:
                 if self.poll is not None:
                     self.poll()
-                reason = self.engine.run(chunk) if self.before_instruction is None else self._step()
+                reason = self.engine.run(chunk)
             except Quit:
                 return Outcome(OutcomeKind.USER)
             if reason.kind is StopKind.REQUESTED:
@@ -211,14 +210,6 @@ class System:
                 stuck = self._spinning()
             if stuck is not None:
                 return stuck
-
-    def _step(self) -> StopReason:
-        """One instruction, told to `before_instruction` first (address, word, C64)."""
-        pe = self.pe
-        if self.before_instruction is not None and not pe.pc & 3:
-            with suppress(MemoryAbort):
-                self.before_instruction(pe.pc, self.mmu.fetch(pe.pc), pe.pstate.c64)
-        return self.engine.run(1)
 
     def _requested(self, detail: object) -> Outcome:
         if detail is OutcomeKind.STUCK:

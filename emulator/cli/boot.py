@@ -253,9 +253,9 @@ class _Trace:
         """One line for each instruction, before it executes."""
         from morello_isa.disassemble import disassemble
 
-        def before(pc: int, word: int, c64: bool) -> None:
-            el = system.pe.pstate.el
+        def before(pc: int, word: int) -> None:
+            el, c64 = system.pe.pstate.el, system.pe.pstate.c64
             text = disassemble(word, pc, c64)
             self._stream.write(f"isa: EL{el} {'C64' if c64 else 'A64'} {pc:#x} {word:08x} {text}\n")
 
-        system.before_instruction = before
+        system.engine.before_instruction = before

@@ -63,6 +63,7 @@ _CAP_WRITE_KIND = {
 _MAX_CONTEXTS = 64
 _PAGE_MASK = 0xFFF
 _ELEMENT_BYTES = 8
+_ZVA_BYTES = 64
 
 
 class _Page:
@@ -95,6 +96,7 @@ class Mmu:
         self.on_code_change: Callable[[], None] = lambda: None
         self._contexts: dict[TranslationContext, dict[int, _Page]] = {}
         self._write_window_page: dict[int, int] = {}
+        self._code_mapping: dict[int, tuple[object, ...]] = {}
         self._context = self._build_context(pe.pstate.el)
         self._tlb: dict[int, _Page] = {}
         physical.on_code_write = self._code_written
@@ -131,10 +133,18 @@ class Mmu:
         )
 
     def context_changed(self) -> None:
-        """Switches to the TLB of the PE's present context and withdraws all windows."""
+        """Switches to the TLB of the PE's present context and withdraws all windows.
+
+        The engine keeps decoded instructions by exception level and address; it has to forget them when
+        the mapping at a level is not the one that was used there before.
+        """
         context = self._build_context(self._pe.pstate.el)
         self._context = context
         self._drop_windows()
+        mapping = context.fetch_mapping
+        if self._code_mapping.get(context.el, mapping) != mapping:
+            self.on_code_change()
+        self._code_mapping[context.el] = mapping
         tlb = self._contexts.get(context)
         if tlb is None:
             if len(self._contexts) >= _MAX_CONTEXTS:
@@ -201,11 +211,11 @@ class Mmu:
     # -- data -----------------------------------------------------------------------------------------
 
     def read(self, va: int, size: int, access: Access) -> int:
-        """`size` bytes (1..64). Raises MemoryAbort."""
+        """One element of `size` bytes, a power of two up to 16. Raises MemoryAbort."""
         kind = _READ_KIND[access]
         offset = va & _PAGE_MASK
-        aligned = not va & (size - 1 if size <= _ELEMENT_BYTES else _ELEMENT_BYTES - 1)
-        if offset + size > 4096 and not (aligned and size <= _ELEMENT_BYTES):
+        aligned = not va & (size - 1)
+        if offset + size > 4096:
             return self._read_split(va, size, access)
         page = self._tlb.get(va >> 12 << _KIND_BITS | kind) or self._page(va, kind)
         if not aligned and page.translation.is_device:
@@ -252,15 +262,15 @@ class Mmu:
             raise MemoryAbort(FaultKind.EXTERNAL, va, False) from None
 
     def write(self, va: int, size: int, value: int, access: Access) -> None:
-        """Stores `size` bytes (1..64), clearing tags. Raises MemoryAbort."""
+        """Stores an element of `size` bytes (64 for DC ZVA), clearing tags. Raises MemoryAbort."""
         kind = _WRITE_KIND[access]
         offset = va & _PAGE_MASK
-        aligned = not va & (size - 1 if size <= _ELEMENT_BYTES else _ELEMENT_BYTES - 1)
+        aligned = not va & (size - 1)
         if offset + size > 4096:
             self._write_split(va, size, value, access)
             return
         page = self._tlb.get(va >> 12 << _KIND_BITS | kind) or self._page(va, kind)
-        if not aligned and page.translation.is_device:
+        if page.translation.is_device and (not aligned or size == _ZVA_BYTES):
             self._misaligned_on_device(va, kind)
         if page.data is None:
             self._bus_write(va, page.pa + offset, size, value)
@@ -311,7 +321,7 @@ class Mmu:
         """Raises what an access of `size` bytes would raise, and does the hardware table updates."""
         kind = _WRITE_KIND[access] if write else _READ_KIND[access]
         page = self._page(va, kind)
-        aligned = not va & (size - 1 if size <= _ELEMENT_BYTES else _ELEMENT_BYTES - 1)
+        aligned = not va & (size - 1)
         if not aligned and page.translation.is_device:
             self._misaligned_on_device(va, kind)
         last = _next_address(va, size - 1)

@@ -1,4 +1,4 @@
-"""Stage 1 and stage 2 walks, permissions, descriptor updates, capability attributes (memory/translation.py)."""
+"""Stage 1 and 2 walks, permissions, descriptor updates, capability attributes (memory/translation.py)."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ def explain_mismatch(system: System, image: ElfImage | None, outcome: Outcome, l
     lines = [f"result: {outcome.kind.value} {_text(outcome.detail)}"]
     if reached:
         lines += _comparison(system, history, symbols)
-    lines += exceptions[-3:]
+    lines += exceptions[:3] + exceptions[3:][-2:]
     lines.append("last instructions:")
     for pc, word, c64 in history:
         lines.append(f"  {pc:#x} {symbols.describe(pc):<24} {word:08x}  {disassemble(word, pc, c64)}")
