@@ -19,6 +19,8 @@ class Engine(Protocol):
 
     pe: Pe
     memory: Memory
+    before_instruction: Callable[[int, int], None] | None
+    """Called with (pc, word) before each instruction while set."""
 
     def run(self, max_instructions: int | None = None) -> StopReason:
         """Run until a stop is requested or that many more instructions were executed (exactly)."""

@@ -1,0 +1,1 @@
+"""What instructions do: one function per row of the encoding table, one per class of base instruction."""

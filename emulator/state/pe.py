@@ -26,6 +26,8 @@ class Pe:
         "_anchor",
         "c",
         "context_stale",
+        "translation_stale",
+        "waiting",
         "data",
         "exclusive",
         "fiq_line",
@@ -55,7 +57,9 @@ class Pe:
         self.exclusive: tuple[int, int] | None = None
         self.instructions = 0
         self.irq_line = self.fiq_line = self.serror_line = False
-        self.context_stale = True
+        self.waiting = False
+        # Set by whoever changes what instructions mean, and what addresses mean; the engine looks.
+        self.context_stale = self.translation_stale = True
 
     # --- general registers -------------------------------------------------------------------------
 
@@ -101,10 +105,7 @@ class Pe:
     @property
     def pcc(self) -> Capability:
         """PCC with the current program counter as its value."""
-        anchor = self._anchor
-        if anchor.value != self.pc:
-            anchor = self._anchor = anchor.add(self.pc - anchor.value)
-        return anchor
+        return self.pcc_at(self.pc)
 
     @pcc.setter
     def pcc(self, capability: Capability) -> None:
@@ -113,6 +114,11 @@ class Pe:
         self.pc = capability.value
         if old.hi != capability.hi or old.tag != capability.tag or old.bounds is not capability.bounds:
             self.context_stale = True
+
+    def pcc_at(self, pc: int) -> Capability:
+        """PCC as it is while the instruction at `pc`, reached without leaving PCC's bounds, executes."""
+        anchor = self._anchor
+        return anchor if anchor.value == pc else anchor.add(pc - anchor.value)
 
     @property
     def is_restricted(self) -> bool:

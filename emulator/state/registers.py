@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 import mmap
 
-STATE_BYTES = 4096
+STATE_BYTES = 0x10000
 XZR = 31
 SP_SLOT = 32
 NZCV_SLOT = 33

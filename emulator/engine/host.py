@@ -1,0 +1,145 @@
+"""Arithmetic by Unicorn: the only module that knows it.
+
+A stub is a piece of A64 code around some of the guest's words: load the registers that they name (and NZCV,
+FPCR, FPSR where needed) from the register file's buffer, execute the words unchanged, store the results
+back. The buffer is mapped into Unicorn's address space, so nothing is copied by Python. Stubs are cached by
+their words; calling one costs one `uc_emu_start`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+
+import unicorn
+from unicorn import arm64_const
+from unicorn.unicorn_py3 import unicorn as binding
+
+from emulator.engine.operands import Operands
+from emulator.state.registers import (
+    FPCR_SLOT,
+    FPSR_SLOT,
+    NZCV_SLOT,
+    SP_SLOT,
+    STATE_BYTES,
+    VECTORS_OFFSET,
+    RegisterFile,
+)
+
+_STATE_ADDRESS = 0x1_0000
+_CODE_ADDRESS = 0x100_0000
+_CODE_BYTES = 16 << 20
+_PAGE = 0x1_0000
+
+# A64 encodings the stubs are made of; the register goes into bits 4:0, the base into 9:5.
+_MOVZ_LSL16 = 0xD2A00000
+_LDR_X = 0xF9400000
+_STR_X = 0xF9000000
+_LDR_Q = 0x3DC00000
+_STR_Q = 0x3D800000
+_MOV_TO_SP = 0x9100001F
+_MOV_FROM_SP = 0x910003E0
+_MSR = {NZCV_SLOT: 0xD51B4200, FPCR_SLOT: 0xD51B4400, FPSR_SLOT: 0xD51B4420}
+_MRS = {NZCV_SLOT: 0xD53B4200, FPSR_SLOT: 0xD53B4420}
+
+Stub = Callable[[], int]
+"""Runs the stub; the result is 0, or Unicorn's error when a word has no meaning to it."""
+
+
+class ArithmeticHost:
+    """Compiles and runs stubs on one register file."""
+
+    def __init__(self, file: RegisterFile) -> None:
+        self._file = file
+        self._stubs: dict[tuple[int, ...], Stub | None] = {}
+        self._open()
+
+    def _open(self) -> None:
+        uc = unicorn.Uc(unicorn.UC_ARCH_ARM64, unicorn.UC_MODE_ARM)
+        uc.ctl_set_page_size(_PAGE)
+        uc.ctl_set_cpu_model(arm64_const.UC_CPU_ARM64_MAX)
+        uc.mem_map_ptr(
+            _STATE_ADDRESS,
+            _PAGE,
+            unicorn.UC_PROT_READ | unicorn.UC_PROT_WRITE,
+            self._file.address,
+        )
+        uc.mem_map(_CODE_ADDRESS, _CODE_BYTES)
+        uc.ctl_set_tlb_mode(unicorn.UC_TLB_VIRTUAL)
+        uc.hook_add(unicorn.UC_HOOK_TLB_FILL, _identity)
+        self._uc = uc
+        self._next = _CODE_ADDRESS
+        start = binding.uclib.uc_emu_start
+        self._start = ctypes.CFUNCTYPE(
+            ctypes.c_int,
+            ctypes.c_void_p,
+            ctypes.c_uint64,
+            ctypes.c_uint64,
+            ctypes.c_uint64,
+            ctypes.c_size_t,
+        )(ctypes.cast(start, ctypes.c_void_p).value or 0)
+
+    def compile(self, words: tuple[int, ...], operands: Operands) -> Stub | None:
+        """The stub for these words, or None when they leave no register free for the base."""
+        if words not in self._stubs:
+            self._stubs[words] = self._compile(words, operands)
+        return self._stubs[words]
+
+    def _compile(self, words: tuple[int, ...], operands: Operands) -> Stub | None:
+        code = stub_code(words, operands)
+        if code is None:
+            return None
+        size = 4 * len(code)
+        if self._next + size > _CODE_ADDRESS + _CODE_BYTES:
+            self._stubs.clear()
+            self._open()
+        begin = self._next
+        self._uc.mem_write(begin, b"".join(word.to_bytes(4, "little") for word in code))
+        self._next = begin + (size + 4 + 15 & ~15)
+        start, handle, until = self._start, self._uc._uch, begin + size
+        return lambda: start(handle, begin, until, 0, 0)
+
+
+def _identity(_uc: object, address: int, _access: int, entry: object, _data: object) -> bool:
+    """TLB fill: addresses are physical; only code pages are executable, so that stores stay cheap."""
+    entry.paddr = address & ~(_PAGE - 1)  # type: ignore[attr-defined]
+    entry.perms = (  # type: ignore[attr-defined]
+        unicorn.UC_PROT_READ | unicorn.UC_PROT_EXEC
+        if address >= _CODE_ADDRESS
+        else unicorn.UC_PROT_READ | unicorn.UC_PROT_WRITE
+    )
+    return True
+
+
+def stub_code(words: tuple[int, ...], operands: Operands) -> list[int] | None:
+    """The stub's instruction words, or None when there are no two free registers."""
+    named = operands.x_reads | operands.x_writes
+    free = [n for n in range(29, -1, -1) if n not in named]
+    if len(free) < 2:
+        return None
+    base, scratch = free[0], free[1]
+    code = [_MOVZ_LSL16 | _STATE_ADDRESS >> 16 << 5 | base]
+
+    def load_x(n: int, slot: int) -> int:
+        return _LDR_X | slot << 10 | base << 5 | n
+
+    def store_x(n: int, slot: int) -> int:
+        return _STR_X | slot << 10 | base << 5 | n
+
+    if operands.sp_read or operands.sp_write:
+        code += [load_x(scratch, SP_SLOT), _MOV_TO_SP | scratch << 5]
+    slots = ([NZCV_SLOT] if operands.flags else []) + ([FPCR_SLOT, FPSR_SLOT] if operands.floating else [])
+    for slot in slots:
+        code += [load_x(scratch, slot), _MSR[slot] | scratch]
+    vector = VECTORS_OFFSET >> 4
+    code += [_LDR_Q | vector + n << 10 | base << 5 | n for n in sorted(operands.v_reads)]
+    code += [load_x(n, n) for n in sorted(operands.x_reads)]
+    code += words
+    code += [store_x(n, n) for n in sorted(operands.x_writes)]
+    code += [_STR_Q | vector + n << 10 | base << 5 | n for n in sorted(operands.v_writes)]
+    for slot in slots:
+        if slot != FPCR_SLOT:
+            code += [_MRS[slot] | scratch, store_x(scratch, slot)]
+    if operands.sp_write:
+        code += [_MOV_FROM_SP | scratch, store_x(scratch, SP_SLOT)]
+    return code
