@@ -481,11 +481,14 @@ class CondBranch(Op):
 
 @dataclass(slots=True)
 class Switch(Op):
-    """Jump by an I32/I64 value; `cases` maps (unsigned, of its width) values to blocks."""
+    """Jump by an I32/I64 value; `cases` maps (unsigned, of its width) values to blocks.
+
+    With `is_total` the value is known to be one of the cases (set by the optimiser)."""
 
     value: VReg
     cases: dict[int, str]
     default: str
+    is_total: bool = False
 
 
 @dataclass(slots=True)
