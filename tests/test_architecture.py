@@ -65,11 +65,3 @@ def test_modules_stay_readable(package: str) -> None:
         and not any(str(path.relative_to(REPOSITORY)).startswith(table) for table in PURE_TABLES)
     ]
     assert long == []
-
-
-def test_packages_initialise_nothing() -> None:
-    for package in PACKAGES:
-        for path in (REPOSITORY / package).rglob("__init__.py"):
-            nodes = ast.parse(path.read_text(encoding="utf-8")).body
-            only = (ast.Expr, ast.Import, ast.ImportFrom, ast.Assign)
-            assert all(isinstance(node, only) for node in nodes), f"{path} holds code"
