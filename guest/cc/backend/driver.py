@@ -6,6 +6,8 @@ from guest.cc import ir
 from guest.cc.backend import emit, flow, frame, layout, regalloc
 from guest.cc.backend.mir import MFunction, Templates
 from guest.cc.backend.options import Options
+from guest.cc.backend.passes.cleanup import clean_control_flow
+from guest.cc.backend.passes.pipeline import optimize_function, optimize_module
 from guest.cc.backend.passes.switches import lower_switches
 from guest.cc.backend.select import select_function
 
@@ -16,7 +18,11 @@ def compile_module(module: ir.Module, options: Options | None = None) -> str:
     templates = Templates()
     files = emit.Files()
     body: list[str] = []
+    if options.optimize:
+        optimize_module(module)
     for function in module.functions:
+        if options.optimize:
+            optimize_function(function)
         machine = compile_function(function, options, templates)
         body += emit.function_text(function, machine, options, files)
     for data in module.data:
@@ -26,6 +32,7 @@ def compile_module(module: ir.Module, options: Options | None = None) -> str:
 
 def compile_function(function: ir.Function, options: Options, templates: Templates) -> MFunction:
     """Machine code of one function, all registers physical."""
+    clean_control_flow(function)
     lower_switches(function)
     machine, _ = select_function(function, options, templates)
     layout.drop_unreachable(machine)

@@ -33,11 +33,13 @@ def lower_switches(function: ir.Function) -> None:
     """Replace the switches of `function`."""
     blocks: list[ir.Block] = []
     names = _Names(function)
+    impossible = {b.name for b in function.blocks if isinstance(b.ops[0], ir.Unreachable)}
     for block in function.blocks:
         blocks.append(block)
         last = block.ops[-1]
         if isinstance(last, ir.Switch):
             block.ops.pop()
+            last.is_total = last.is_total or last.default in impossible
             blocks.extend(_lower(block, last, names))
     function.blocks = blocks
 
@@ -94,10 +96,12 @@ def _runs(cases: list[tuple[int, str]]) -> list[_Run]:
 def _tree(block: ir.Block, runs: list[_Run], switch: ir.Switch, names: _Names, made: list[ir.Block]) -> None:
     """Append to `block` a search among `runs`."""
     value, loc = switch.value, switch.loc
+    low, high = min(switch.cases), max(switch.cases)
     if len(runs) == 1:
         run = runs[0]
         if run.table:
-            block.ops.append(ir.Switch(value, dict(run.cases), switch.default, loc=loc))
+            total = switch.is_total and run.cases[0][0] == low and run.cases[-1][0] == high
+            block.ops.append(ir.Switch(value, dict(run.cases), switch.default, total, loc=loc))
         else:
             key, target = run.cases[0]
             block.ops.append(ir.CondBranch(ir.Cond.EQ, value, ir.Imm(key), target, switch.default, loc=loc))

@@ -224,7 +224,7 @@ def select_indirect_jump(s: Selector, op: ir.IndirectJump) -> None:
 def select_switch(s: Selector, op: ir.Switch) -> None:
     """A dense switch (the others were split before): bounds check, table of 32-bit offsets, branch."""
     low, high = min(op.cases), max(op.cases)
-    v, bits = ("w", 32) if op.value.ty is Ty.I32 else ("x", 64)
+    v = "w" if op.value.ty is Ty.I32 else "x"
     value = s.use(op.value)
     default = s.block_label(op.default)
     if low:
@@ -238,7 +238,7 @@ def select_switch(s: Selector, op: ir.Switch) -> None:
     else:
         index = value
     span = high - low
-    if not covers_all(op, bits):
+    if not op.is_total:
         if is_add_immediate(span):
             s.emit(f"cmp ${v}, #$#", index, span)
         else:
@@ -256,8 +256,3 @@ def select_switch(s: Selector, op: ir.Switch) -> None:
         s.emit("ldrsw =$x, [$c, $x, lsl #2]", offset, base, index)
     s.emit("add =$c, $c, $x, uxtx", target, base, offset)
     s.emit("br $c", target)
-
-
-def covers_all(op: ir.Switch, bits: int) -> bool:
-    """True if the value cannot be outside the cases (marked by a switch whose default is a case)."""
-    return len(op.cases) == 1 << bits

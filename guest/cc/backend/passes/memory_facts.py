@@ -1,0 +1,129 @@
+"""What is known about memory inside an extended basic block: redundant loads, stored values.
+
+A location is (base value, offset, index value, scale) or a frame slot; a store forgets every location
+it may overlap. Two accesses from the same base value with constant offsets overlap only if their byte
+ranges do. A capability is not changed by a store of an integer of two bytes or more through another
+base: the language's type rules forbid that, and such a store would clear its tag.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from guest.cc import ir
+from guest.cc.ir import Width
+
+if TYPE_CHECKING:
+    from guest.cc.backend.passes.values import ValueNumbering
+
+BYTES = {
+    Width.U8: 1,
+    Width.S8: 1,
+    Width.U16: 2,
+    Width.S16: 2,
+    Width.W32: 4,
+    Width.S32: 4,
+    Width.X64: 8,
+    Width.CAP: 16,
+    Width.F32: 4,
+    Width.F64: 8,
+}
+_WHOLE = {  # stored register type -> a load of this width and type returns the register itself
+    (Width.W32, ir.Ty.I32),
+    (Width.X64, ir.Ty.I64),
+    (Width.CAP, ir.Ty.CAP),
+    (Width.F32, ir.Ty.F32),
+    (Width.F64, ir.Ty.F64),
+}
+MAX_LOCATIONS = 64  # bound on compile time
+
+Location = tuple[object, int, object, int, int, bool]  # base, offset, index, scale, size, is_cap
+
+
+class MemoryFacts:
+    """Known contents of memory: (location, width, type) -> register at a version."""
+
+    __slots__ = ("known",)
+
+    def __init__(self) -> None:
+        self.known: dict[tuple[Location, Width, ir.Ty], tuple[ir.Operand, int]] = {}
+
+    def copy(self) -> MemoryFacts:
+        other = MemoryFacts()
+        other.known = dict(self.known)
+        return other
+
+    def find(self, v: ValueNumbering, op: ir.Load | ir.LocalLoad) -> ir.Operand | None:
+        """The operand that already holds what `op` would load."""
+        found = self.known.get((location(v, op), op.width, op.dst.ty))
+        if found is None:
+            return None
+        operand, version = found
+        if isinstance(operand, ir.VReg) and v.version(operand) != version:
+            return None
+        return operand
+
+    def effect(self, v: ValueNumbering, op: ir.Op) -> None:
+        """Update after `op` has been executed."""
+        if isinstance(op, (ir.Load, ir.LocalLoad)):
+            if isinstance(op, ir.LocalLoad) or not op.volatile:
+                if op.dst not in (getattr(op, "base", None), getattr(op, "index", None)):
+                    self._remember(v, location(v, op), op.width, op.dst.ty, op.dst)
+        elif isinstance(op, (ir.Store, ir.LocalStore)):
+            self._store(v, op)
+        elif isinstance(op, (ir.Call, ir.Asm, ir.Atomic, ir.CopyMemory, ir.ZeroMemory)):
+            private = v.private_slots
+            self.known = {k: f for k, f in self.known.items() if _slot_of(k[0]) in private}
+
+    def _store(self, v: ValueNumbering, op: ir.Store | ir.LocalStore) -> None:
+        where = location(v, op)
+        private = v.private_slots
+        self.known = {k: f for k, f in self.known.items() if not may_overlap(where, k[0], private, op.width)}
+        if isinstance(op, ir.Store) and op.volatile:
+            return
+        if isinstance(op.src, ir.VReg) and (op.width, op.src.ty) in _WHOLE:
+            self._remember(v, where, op.width, op.src.ty, op.src)
+
+    def _remember(
+        self, v: ValueNumbering, where: Location, width: Width, ty: ir.Ty, register: ir.VReg
+    ) -> None:
+        if len(self.known) < MAX_LOCATIONS:
+            self.known.setdefault((where, width, ty), (register, v.version(register)))
+
+
+def location(v: ValueNumbering, op: ir.Load | ir.Store | ir.LocalLoad | ir.LocalStore) -> Location:
+    """The location an access names; constant additions to the base are looked through."""
+    size = BYTES[op.width]
+    is_cap = op.width is Width.CAP
+    if isinstance(op, (ir.LocalLoad, ir.LocalStore)):
+        return (("slot", op.slot), op.offset, None, 0, size, is_cap)
+    base, offset = op.base, op.offset
+    while True:
+        d = v.definition(base)
+        if isinstance(d, ir.CapBinary) and d.op is ir.CapOp.ADD and isinstance(d.b, ir.Imm):
+            base, offset = d.a, offset + d.b.value
+        else:
+            break
+    if isinstance(d, ir.LocalAddr):
+        return (("slot", d.slot), offset + d.offset, v.operand_key(op.index), op.scale, size, is_cap)
+    return (v.operand_key(base), offset, v.operand_key(op.index), op.scale, size, is_cap)
+
+
+def _slot_of(where: Location) -> object:
+    base = where[0]
+    return base[1] if isinstance(base, tuple) and base[0] == "slot" else None
+
+
+def may_overlap(store: Location, known: Location, private: set[int], width: Width) -> bool:
+    """True if a store of `width` to `store` may change what is at `known`."""
+    if store[0] == known[0]:
+        if store[2] is None and known[2] is None:
+            return store[1] < known[1] + known[4] and known[1] < store[1] + store[4]
+        return True
+    slot_a, slot_b = _slot_of(store), _slot_of(known)
+    if slot_a is not None and slot_b is not None:
+        return False
+    if slot_a in private or slot_b in private:
+        return False
+    byte_store = width in (Width.U8, Width.S8)
+    return byte_store or store[5] == known[5]
