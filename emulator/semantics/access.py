@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from emulator.faults import FaultKind, PeFault
 from emulator.semantics.site import Action, Site
 from emulator.state import levels
+from emulator.state.pe import Pe
 from morello_isa.capability import MASK64, OTYPE_FIELD, PERMISSIONS_SHIFT, Capability
 from morello_isa.permissions import Perm
 
@@ -16,6 +17,7 @@ STORE_CAP, STORE_LOCAL = int(Perm.STORE_CAP), int(Perm.STORE_LOCAL_CAP)
 LOAD_CAP, MUTABLE_LOAD = int(Perm.LOAD_CAP), int(Perm.MUTABLE_LOAD)
 GLOBAL = int(Perm.GLOBAL)
 _NOT_MUTABLE = int(Perm.STORE | Perm.STORE_CAP | Perm.STORE_LOCAL_CAP | Perm.MUTABLE_LOAD)
+RESERVATION_SHIFT = 6
 LOW_HALF = 1 << 55  # below it no top-byte rule changes an address
 
 Authority = tuple[Capability, int]
@@ -162,6 +164,15 @@ def capability_fault(
 def alignment_fault(site: Site, address: int, size: int, is_write: bool) -> PeFault:
     """Data abort 0x21."""
     return site.fault(FaultKind.ALIGNMENT, address=address, size=size, is_write=is_write)
+
+
+def monitor_passes(pe: Pe, address: int) -> bool:
+    """AArch64_ExclusiveMonitorsPass: the last load-exclusive was of the same reservation granule (64 bytes).
+
+    Sizes needn't match. The monitor is cleared in any case.
+    """
+    marked, pe.exclusive = pe.exclusive, None
+    return marked is not None and not (marked[0] ^ address) >> RESERVATION_SHIFT
 
 
 def store_permissions(value: Capability) -> int:

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from emulator.memory.interface import Access
-from emulator.semantics.access import LOAD, STORE, alignment_fault, authorise, base_register
+from emulator.semantics.access import (
+    LOAD,
+    STORE,
+    alignment_fault,
+    authorise,
+    base_register,
+    monitor_passes,
+)
 from emulator.semantics.capability_memory import pcc_base, unprivileged_kind
 from emulator.semantics.site import Action, Site
 from emulator.semantics.transfers import (
@@ -160,11 +167,10 @@ def _store_exclusive(site: Site, insn: base.Exclusive) -> Action:
         authorise(site, authority, register.register, address, total, STORE)
         if address & total - 1:
             raise alignment_fault(site, address, total, True)
-        if pe.exclusive is None:
+        if not monitor_passes(pe, address):
             status(1)
             return
         write(address, total, value, Access.ORDERED)
-        pe.exclusive = None
         status(0)
 
     return action

@@ -1,8 +1,7 @@
 """Exclusives, compare-and-swap, swap and tag accesses on capabilities.
 
-The exclusive monitor is one flag with the address for the record: set by any load-exclusive, cleared by
-any store-exclusive, CLREX, ERET and by whoever switches threads. A store-exclusive to another address or of
-another size than its load passes, as in the specification's model (AArch64_IsExclusiveVA).
+The exclusive monitor: set by any load-exclusive, cleared by any store-exclusive, CLREX, ERET and by whoever
+switches threads. See `monitor_passes` in access.py.
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ from emulator.semantics.access import (
     alignment_fault,
     authorise,
     base_register,
+    monitor_passes,
     squash,
     store_permissions,
 )
@@ -79,11 +79,10 @@ def _store_exclusive(site: Site, insn: Instruction) -> Action:
         authorise(site, authority, base.register, address, 16, store_permissions(value))
         if address & 15:
             raise alignment_fault(site, address, 16, True)
-        if pe.exclusive is None:
+        if not monitor_passes(pe, address):
             status(1)
             return
         write(address, value.hi, value.value, value.tag, Access.ORDERED)
-        pe.exclusive = None
         status(0)
 
     return action
@@ -102,13 +101,12 @@ def _store_exclusive_pair(site: Site, insn: Instruction) -> Action:
         authorise(site, authority, base.register, upper, 16, store_permissions(two))
         if address & 31:
             raise alignment_fault(site, address, 32, True)
-        if pe.exclusive is None:
+        if not monitor_passes(pe, address):
             status(1)
             return
         memory.check_tagged_store(upper, two.tag, Access.ORDERED)
         memory.write_cap(address, one.hi, one.value, one.tag, Access.ORDERED)
         memory.write_cap(upper, two.hi, two.value, two.tag, Access.ORDERED)
-        pe.exclusive = None
         status(0)
 
     return action
