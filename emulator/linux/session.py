@@ -1,0 +1,177 @@
+"""A run from the outside: grants, the first process, standard streams. Used by `morello run` and by tests."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TextIO
+
+from emulator.engine.api import Engine, ExceptionHandler
+from emulator.linux.abi import COMPAT64
+from emulator.linux.errors import Errno, SyscallError
+from emulator.linux.files import View, canonical
+from emulator.linux.handles import HostFile, Open
+from emulator.linux.kernel import Kernel, Options
+from emulator.linux.process import DescriptorTable, Process, Task
+from emulator.linux.start import find_program, load_program
+from emulator.linux.strace import Tracer
+from emulator.memory.address_space import AddressSpace
+from emulator.memory.interface import Memory
+from emulator.state.pe import Pe
+from morello_isa.errors import EXIT_CANNOT_EXECUTE, EXIT_NOT_FOUND, UserError
+
+DEFAULT_ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "HOME": "/", "TERM": "dumb"}
+
+
+@dataclass
+class Request:
+    """What to run: a host path, arguments after argv[0], and what of the host the guest may see."""
+
+    program: str
+    arguments: Sequence[str] = ()
+    root: str | None = None
+    directories: Sequence[tuple[str, str | None]] = ()
+    """(host, guest or None for the same path) pairs, read-write."""
+    libraries: Sequence[str] = ()
+    """Host directories searched for shared libraries, visible read-only."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+def reference_engine(pe: Pe, memory: Memory, on_exception: ExceptionHandler) -> Engine:
+    """The engine that executes one instruction at a time."""
+    from emulator.engine.reference import ReferenceEngine
+
+    return ReferenceEngine(pe, memory, on_exception)
+
+
+def build_view(request: Request) -> View:
+    """The granted view.
+
+    With a root: everything below it, read-write, as `/`. Without: the program and every existing regular
+    file that an argument names (also the FILE of `--option=FILE`), read-only, at the host's own paths.
+    Directories granted with `--dir` come on top, read-write.
+    """
+    view = View()
+    if request.root is not None:
+        if not Path(request.root).is_dir():
+            raise UserError(f"--root {request.root} is not a directory")
+        view.grant(request.root, "/", True)
+    for host, guest in request.directories:
+        if not Path(host).is_dir():
+            raise UserError(f"--dir {host} is not a directory")
+        view.grant(host, guest if guest is not None else host_guest_path(host), True)
+    for host in request.libraries:
+        if Path(host).is_dir():
+            view.grant(host, host_guest_path(host), False)
+    if request.root is None:
+        view.add_directory(host_guest_path("."))
+        for name in (request.program, *named_files(request.arguments)):
+            if Path(name).is_file() and view.guest_path(name) != host_guest_path(name):
+                view.grant(name, host_guest_path(name), False)
+    elif not _program_in_root(view, request):
+        view.grant(request.program, host_guest_path(request.program), False)
+    return view
+
+
+def _program_in_root(view: View, request: Request) -> bool:
+    if not Path(request.program).is_file():
+        return True
+    return view.guest_path(request.program) is not None
+
+
+def host_guest_path(host: str) -> str:
+    """The guest path equal to a host path: absolute, with links left as they are."""
+    return canonical(os.path.normpath(Path.cwd() / host))
+
+
+def named_files(arguments: Sequence[str]) -> list[str]:
+    """Arguments that name existing regular files, and the files of `--option=FILE`."""
+    found = []
+    for argument in arguments:
+        candidates = [argument]
+        if argument.startswith("-") and "=" in argument:
+            candidates.append(argument.split("=", 1)[1])
+        found += [name for name in candidates if name and "\0" not in name and _is_file(name)]
+    return found
+
+
+def _is_file(name: str) -> bool:
+    try:
+        return Path(name).is_file()
+    except OSError:
+        return False
+
+
+class Session:
+    """A kernel with its first process loaded, ready to run."""
+
+    def __init__(
+        self,
+        request: Request,
+        options: Options | None = None,
+        *,
+        errors: TextIO | None = None,
+        trace: bool = False,
+        streams: tuple[int, int, int] = (0, 1, 2),
+    ) -> None:
+        self.errors = errors if errors is not None else sys.stderr
+        self.view = build_view(request)
+        tracer = Tracer(self.errors) if trace else None
+        self.kernel = Kernel(self.view, reference_engine, options or Options(), self.errors, tracer)
+        self.process = self._first_process(request, streams)
+
+    def _first_process(self, request: Request, streams: tuple[int, int, int]) -> Process:
+        kernel = self.kernel
+        table = DescriptorTable()
+        for number, (descriptor, name) in enumerate(zip(streams, ("stdin", "stdout", "stderr"), strict=True)):
+            try:
+                flags = Open.RDWR if number == 0 and os.isatty(descriptor) else (0, Open.WRONLY)[number > 0]
+                table.put(number, HostFile(descriptor, f"/dev/{name}", flags, owned=False))
+            except OSError:
+                continue
+        pid = kernel.new_pid()
+        profile = kernel.options.profile
+        process = Process(
+            pid, None, AddressSpace(kernel.pool), COMPAT64, profile, table, group=pid, session=pid
+        )
+        process.cwd = host_guest_path(".") if request.root is None else "/"
+        kernel.add_process(process)
+        place = self._program_path(request, process)
+        arguments = [os.fsencode(request.program), *(os.fsencode(a) for a in request.arguments)]
+        environment = [
+            os.fsencode(f"{k}={v}") for k, v in {**DEFAULT_ENVIRONMENT, **request.environment}.items()
+        ]
+        try:
+            where = kernel.view.walk(place, process.cwd, True, kernel.synthetic(process))
+            program = find_program(kernel, process, where, arguments)
+        except SyscallError as error:
+            raise _cannot_run(request.program, error.errno) from None
+        pe = load_program(kernel, process, program, environment, profile)
+        kernel.add_task(Task(kernel, process, pid, pe))
+        return process
+
+    def _program_path(self, request: Request, process: Process) -> str:
+        """The guest path of the program: of the host file if that is visible, else as given (with --root)."""
+        name = request.program
+        if Path(name).is_dir():
+            raise UserError(f"{name} is a directory, not a program", EXIT_CANNOT_EXECUTE)
+        if Path(name).is_file():
+            visible = self.view.guest_path(name)
+            return visible if visible is not None else host_guest_path(name)
+        if request.root is None:
+            raise UserError(f"{name} does not exist", EXIT_NOT_FOUND)
+        return name
+
+
+def _cannot_run(name: str, errno: Errno) -> UserError:
+    if errno in (Errno.ENOENT, Errno.ENOTDIR):
+        return UserError(f"{name} does not exist", EXIT_NOT_FOUND)
+    reason = {
+        Errno.EACCES: "permission denied",
+        Errno.ENOEXEC: "its first line names no interpreter",
+        Errno.ELOOP: "too many levels of links or scripts",
+    }.get(errno, errno.name)
+    return UserError(f"{name} can't be executed: {reason}", EXIT_CANNOT_EXECUTE)
