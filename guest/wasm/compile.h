@@ -1,0 +1,70 @@
+/* Between compile.c (the walk, control flow) and rows.c (the table of plain instructions). */
+#ifndef WASM_COMPILE_H
+#define WASM_COMPILE_H
+
+#include "ops.h"
+#include "runtime.h"
+
+/* Where the value of an operand stack entry is. */
+enum place { IN_SLOT, IN_LOCAL, IN_CONSTANT };
+
+struct operand {
+    uint64_t bits; /* IN_CONSTANT */
+    uint16_t local;
+    uint8_t type;
+    uint8_t place;
+};
+
+enum label_kind { LABEL_BLOCK, LABEL_LOOP, LABEL_IF, LABEL_ELSE };
+
+struct block_type {
+    const uint8_t *params;
+    const uint8_t *results;
+    uint32_t n_params;
+    uint32_t n_results;
+};
+
+struct label {
+    const uint8_t *params;
+    const uint8_t *results;
+    uint32_t n_params;
+    uint32_t n_results;
+    uint32_t height;     /* operand stack below the block's parameters */
+    uint32_t start;      /* LOOP: where branches go */
+    uint32_t chain;      /* forward references to the end */
+    uint32_t else_chain; /* IF: the branch taken when the condition is false */
+    uint8_t kind;
+    bool is_unreachable; /* an unconditional branch was seen in this block */
+    bool was_live;       /* code was emitted at the block's start */
+};
+
+struct compiler {
+    struct reader r;
+    struct wasm_module *module;
+    struct wasm_function *function;
+    struct compiler_scratch *scratch;
+    struct operand *operands;
+    struct label *labels;
+    struct label *label; /* the innermost */
+    union unit *units;
+    const uint8_t *local_types;
+    uint32_t height;
+    uint32_t max_height;
+    uint32_t n_labels;
+    uint32_t n_locals;
+    uint32_t position;   /* units emitted */
+    uint32_t last;       /* position of the last instruction when it may still be changed */
+    bool live;           /* emitting */
+};
+
+void fail(struct compiler *c, const char *error);
+void compile_unary(struct compiler *c, uint32_t op, uint8_t in, uint8_t out);
+void compile_binary(struct compiler *c, uint32_t op, uint8_t in, uint8_t out, uint32_t imm_distance);
+void compile_retype(struct compiler *c, uint8_t in, uint8_t out);
+void compile_load(struct compiler *c, uint32_t op, uint8_t type, uint32_t natural);
+void compile_store(struct compiler *c, uint32_t op, uint8_t type, uint32_t natural);
+
+/* Handle `opcode` when it is a plain instruction of the table; false when it is not. */
+bool compile_row(struct compiler *c, uint8_t opcode);
+
+#endif
