@@ -13,6 +13,8 @@ from morello_isa.errors import EXIT_EMULATOR_ERROR, EXIT_LIMIT, UserError
 
 if TYPE_CHECKING:
     from emulator.linux.kernel import Options, Outcome
+    from emulator.linux.process import Process
+    from emulator.linux.signals import SignalInfo
     from emulator.linux.session import Request, Session
 
 UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
@@ -144,7 +146,10 @@ def explain_fatal_signals(session: Session) -> None:
     """A process killed by a signal is explained on stderr."""
     from emulator.linux.explain_signal import explain
 
-    session.kernel.fatal = lambda process, info: session.errors.write(explain(process, info))
+    def tell(process: Process, info: SignalInfo) -> None:
+        session.errors.write(explain(process, info))
+
+    session.kernel.fatal = tell
 
 
 def statistics(session: Session, seconds: float) -> str:

@@ -137,5 +137,7 @@ class DeviceTree:
         return None
 
     def names(self, path: str) -> Sequence[str]:
-        """Entries of /dev."""
+        """Entries of /dev, and /dev itself in `/`."""
+        if path == "/":
+            return ("dev",)
         return sorted(entry[5:] for entry in (*DEVICES, *LINKS)) if path == "/dev" else ()

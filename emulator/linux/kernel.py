@@ -162,7 +162,8 @@ class Kernel:
         """Run until the first process is gone or the instruction limit is reached."""
         first = self.first
         assert first is not None
-        while first.alive:
+        code = None
+        while code is None:
             progressed = False
             for task in list(self.tasks.values()):
                 if not task.alive or not self._wake(task):
@@ -170,12 +171,12 @@ class Kernel:
                 progressed = True
                 if not self._run_slice(task):
                     return Outcome(limited=True)
-                if not first.alive:
+                if first.exit_code is not None:
                     break
-            if not progressed:
+            code = first.exit_code
+            if not progressed and code is None:
                 self._idle()
         self._end_everything()
-        code = first.exit_code or 0
         return Outcome(signal=code & 0x7F) if code & 0x7F else Outcome(status=code >> 8)
 
     def _run_slice(self, task: Task) -> bool:

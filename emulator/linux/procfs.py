@@ -230,7 +230,11 @@ class ProcTree:
         if path in DIRECTORIES:
             below = [n for n in (*SYSTEM, *DIRECTORIES) if n.startswith(path + "/")]
             return sorted({name[len(path) + 1 :].split("/")[0] for name in below})
+        if path == "/":
+            return ["proc"]
         parts = path.split("/")
+        if parts[1] != "proc":
+            return []
         if len(parts) == 3:
             return sorted((*FILES, *ENTRIES))
         if len(parts) == 4 and parts[3] == "fd":

@@ -139,7 +139,7 @@ class Session:
         )
         process.cwd = host_guest_path(".") if request.root is None else "/"
         kernel.add_process(process)
-        place = self._program_path(request, process)
+        place = self._program_path(request)
         arguments = [os.fsencode(request.program), *(os.fsencode(a) for a in request.arguments)]
         environment = [
             os.fsencode(f"{k}={v}") for k, v in {**DEFAULT_ENVIRONMENT, **request.environment}.items()
@@ -153,7 +153,7 @@ class Session:
         kernel.add_task(Task(kernel, process, pid, pe))
         return process
 
-    def _program_path(self, request: Request, process: Process) -> str:
+    def _program_path(self, request: Request) -> str:
         """The guest path of the program: of the host file if that is visible, else as given (with --root)."""
         name = request.program
         if Path(name).is_dir():

@@ -133,3 +133,9 @@ def capset(task: Task, header: Capability, data: Capability) -> int:
     """Only giving up, which changes nothing."""
     task.memory.read_u32(header)
     return 0
+
+
+@FAMILY.syscall(293, "rseq", Pointer("rseq"), UInt("rseq_len"), Int("flags"), UInt("sig"))
+def rseq(task: Task, area: Capability, length: int, flags: int, signature: int) -> int:
+    """Restartable sequences are not offered; libraries then do without."""
+    raise SyscallError(Errno.ENOSYS)
