@@ -74,8 +74,19 @@ _WITH_ARGUMENTS: dict[str, Callable[[Attributes, s.Attribute, Evaluate], None]] 
     "mode": _mode,
 }
 _FLAGS = frozenset(
-    """packed weak used noreturn constructor destructor noinline always_inline common transparent_union
-    returns_twice""".split()
+    [
+        "packed",
+        "weak",
+        "used",
+        "noreturn",
+        "constructor",
+        "destructor",
+        "noinline",
+        "always_inline",
+        "common",
+        "transparent_union",
+        "returns_twice",
+    ]
 )
 
 

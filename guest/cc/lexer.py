@@ -31,12 +31,63 @@ _TOKEN = re.compile(
 # Spelling -> keyword kind; "" marks words without meaning here, dropped by the lexer.
 KEYWORDS = {
     word: word
-    for word in """auto break case char const continue default do double else enum extern float for goto
-    if inline int long register restrict return short signed sizeof static struct switch typedef union
-    unsigned void volatile while _Alignas _Alignof _Atomic _Bool _Generic _Noreturn _Static_assert
-    _Thread_local __attribute__ __asm__ __typeof__ __intcap_t __uintcap_t __builtin_va_list __label__
-    __func__ __builtin_va_arg __builtin_offsetof __builtin_types_compatible_p
-    __builtin_choose_expr __int128""".split()
+    for word in [
+        "auto",
+        "break",
+        "case",
+        "char",
+        "const",
+        "continue",
+        "default",
+        "do",
+        "double",
+        "else",
+        "enum",
+        "extern",
+        "float",
+        "for",
+        "goto",
+        "if",
+        "inline",
+        "int",
+        "long",
+        "register",
+        "restrict",
+        "return",
+        "short",
+        "signed",
+        "sizeof",
+        "static",
+        "struct",
+        "switch",
+        "typedef",
+        "union",
+        "unsigned",
+        "void",
+        "volatile",
+        "while",
+        "_Alignas",
+        "_Alignof",
+        "_Atomic",
+        "_Bool",
+        "_Generic",
+        "_Noreturn",
+        "_Static_assert",
+        "_Thread_local",
+        "__attribute__",
+        "__asm__",
+        "__typeof__",
+        "__intcap_t",
+        "__uintcap_t",
+        "__builtin_va_list",
+        "__label__",
+        "__func__",
+        "__builtin_va_arg",
+        "__builtin_offsetof",
+        "__builtin_types_compatible_p",
+        "__builtin_choose_expr",
+        "__int128",
+    ]
 } | {
     "__inline": "inline",
     "__inline__": "inline",
@@ -153,7 +204,7 @@ def unescape(body: str, loc: SourceLoc, wide: bool) -> list[int]:
     units: list[int] = []
     for m in _ESCAPE.finditer(body):
         escape = m.group(1)
-        if escape is None or escape[0] in "uU" and len(escape) > 1:
+        if escape is None or (escape[0] in "uU" and len(escape) > 1):
             point = ord(m.group()) if escape is None else int(escape[1:], 16)
             units.extend([point] if wide else chr(point).encode("utf-8", "surrogatepass"))
         elif escape[0] == "x":

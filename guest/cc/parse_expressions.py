@@ -35,14 +35,39 @@ BINARY_PRECEDENCE = {
 ASSIGNMENTS = frozenset(["=", "+=", "-=", "*=", "/=", "%=", "&=", "|=", "^=", "<<=", ">>="])
 
 TYPE_WORDS = frozenset(
-    """void char short int long float double signed unsigned _Bool __intcap_t __uintcap_t __int128
-    __builtin_va_list""".split()
+    [
+        "void",
+        "char",
+        "short",
+        "int",
+        "long",
+        "float",
+        "double",
+        "signed",
+        "unsigned",
+        "_Bool",
+        "__intcap_t",
+        "__uintcap_t",
+        "__int128",
+        "__builtin_va_list",
+    ]
 )
 TYPE_STARTERS = TYPE_WORDS | frozenset(
-    """struct union enum const volatile restrict _Atomic _Alignas __typeof__ __attribute__""".split()
+    [
+        "struct",
+        "union",
+        "enum",
+        "const",
+        "volatile",
+        "restrict",
+        "_Atomic",
+        "_Alignas",
+        "__typeof__",
+        "__attribute__",
+    ]
 )
 DECLARATION_STARTERS = TYPE_STARTERS | frozenset(
-    "typedef extern static auto register inline _Noreturn _Thread_local".split()
+    ["typedef", "extern", "static", "auto", "register", "inline", "_Noreturn", "_Thread_local"]
 )
 
 

@@ -35,6 +35,13 @@ class FloatConst(Expr):
 
 
 @dataclass(slots=True)
+class Bytes(Expr):
+    """The contents of a character array, in initialisers only."""
+
+    data: bytes
+
+
+@dataclass(slots=True)
 class SymbolRef(Expr):
     symbol: Symbol
 
