@@ -83,7 +83,8 @@ bool compartment_open(struct compartment *compartment, const char *path, bool wi
         snprintf(error, error_size, "%s cannot be made a compartment", path);
         return false;
     }
-    dump(compartment->library, LOADER_TEXT_PATCHES, "Relocation patches:");
+    if (log_get_level() >= LOG_VERBOSE)
+        dump(compartment->library, LOADER_TEXT_PATCHES, "Relocation patches:");
     log_line(LOG_DEBUG, "%s: %ld slots are Restricted now", path, patched);
 
     compartment->entry = dlsym(compartment->library, "CompartmentEntryPoint");
