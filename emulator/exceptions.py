@@ -130,11 +130,15 @@ def target_level(pe: Pe, fault: PeFault) -> int:
             capability_el = levels.target_el_for_capability_exceptions(pe)
         if el == 3 or capability_el == 3 or (external and values.get("SCR_EL3", 0) & 8):
             return 3
-        to_el2 = el <= 1 and levels.el2_enabled(pe) and (
-            bool(hcr & levels.HCR_TGE)
-            or fault.stage2
-            or capability_el == 2
-            or (external and bool(hcr >> 37 & 1))
+        to_el2 = (
+            el <= 1
+            and levels.el2_enabled(pe)
+            and (
+                bool(hcr & levels.HCR_TGE)
+                or fault.stage2
+                or capability_el == 2
+                or (external and bool(hcr >> 37 & 1))
+            )
         )
         return 2 if el == 2 or to_el2 else 1
     if el >= 2:

@@ -49,7 +49,7 @@ CAPABILITY_FAULTS = frozenset(
 )
 
 
-class MemoryAbort(Exception):  # noqa: N818  (the architecture's word)
+class MemoryAbort(Exception):
     """Raised by a `Memory`: the access had no effect.
 
     `address` is the virtual address that faulted; `level` the page-table level (0..3) where there is one;
@@ -79,7 +79,7 @@ class MemoryAbort(Exception):  # noqa: N818  (the architecture's word)
 
 
 @dataclass(eq=False)
-class PeFault(Exception):  # noqa: N818  (the architecture's word)
+class PeFault(Exception):
     """One synchronous exception (or interrupt) of the PE, complete.
 
     `pc` and `pcc` are those of the faulting instruction (for a failed fetch: of the target); `word` is the

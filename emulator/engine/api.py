@@ -35,4 +35,4 @@ class Engine(Protocol):
         """Drop everything derived from instruction words (code or translations changed)."""
 
     def schedule(self, instruction_count: int, action: Callable[[], None]) -> None:
-        """Call `action` once, when `pe.instructions` reaches that count (at a block boundary, never early)."""
+        """Call `action` once, when `pe.instructions` reaches that count."""

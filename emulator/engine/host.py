@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable
+from typing import Any
 
 import unicorn
 from unicorn import arm64_const
@@ -21,7 +22,6 @@ from emulator.state.registers import (
     FPSR_SLOT,
     NZCV_SLOT,
     SP_SLOT,
-    STATE_BYTES,
     VECTORS_OFFSET,
     RegisterFile,
 )
@@ -55,7 +55,7 @@ class ArithmeticHost:
         self._open()
 
     def _open(self) -> None:
-        uc = unicorn.Uc(unicorn.UC_ARCH_ARM64, unicorn.UC_MODE_ARM)
+        uc: Any = binding.Uc(unicorn.UC_ARCH_ARM64, unicorn.UC_MODE_ARM)
         uc.ctl_set_page_size(_PAGE)
         uc.ctl_set_cpu_model(arm64_const.UC_CPU_ARM64_MAX)
         uc.mem_map_ptr(
@@ -100,10 +100,10 @@ class ArithmeticHost:
         return lambda: start(handle, begin, until, 0, 0)
 
 
-def _identity(_uc: object, address: int, _access: int, entry: object, _data: object) -> bool:
+def _identity(_uc: object, address: int, _access: int, entry: Any, _data: object) -> bool:
     """TLB fill: addresses are physical; only code pages are executable, so that stores stay cheap."""
-    entry.paddr = address & ~(_PAGE - 1)  # type: ignore[attr-defined]
-    entry.perms = (  # type: ignore[attr-defined]
+    entry.paddr = address & ~(_PAGE - 1)
+    entry.perms = (
         unicorn.UC_PROT_READ | unicorn.UC_PROT_EXEC
         if address >= _CODE_ADDRESS
         else unicorn.UC_PROT_READ | unicorn.UC_PROT_WRITE
@@ -143,3 +143,18 @@ def stub_code(words: tuple[int, ...], operands: Operands) -> list[int] | None:
     if operands.sp_write:
         code += [_MOV_FROM_SP | scratch, store_x(scratch, SP_SLOT)]
     return code
+
+
+def run_plain_loop(instructions: int) -> float:
+    """CPU seconds that Unicorn needs for that many instructions of a four-instruction A64 loop."""
+    import time
+
+    uc: Any = binding.Uc(unicorn.UC_ARCH_ARM64, unicorn.UC_MODE_ARM)
+    uc.mem_map(_CODE_ADDRESS, _PAGE)
+    # add x1, x1, x2; eor x2, x1, x0; subs x0, x0, #1; b.ne to the first
+    loop = (0x8B020021, 0xCA000022, 0xF1000400, 0x54FFFFA1)
+    uc.mem_write(_CODE_ADDRESS, b"".join(word.to_bytes(4, "little") for word in loop))
+    uc.reg_write(arm64_const.UC_ARM64_REG_X0, max(instructions // len(loop), 1))
+    started = time.process_time()
+    uc.emu_start(_CODE_ADDRESS, _CODE_ADDRESS + 4 * len(loop))
+    return time.process_time() - started

@@ -70,9 +70,7 @@ def _immediate(word: int) -> Operands | None:
         )
     if kind == 4:  # logical
         sets_flags = word >> 29 & 3 == 3
-        return Operands(
-            _numbers(n), _numbers(d), sp_write=d == 31 and not sets_flags, flags=sets_flags
-        )
+        return Operands(_numbers(n), _numbers(d), sp_write=d == 31 and not sets_flags, flags=sets_flags)
     if kind == 5:  # move wide
         return Operands(_numbers(d), _numbers(d))
     if kind == 6:  # bitfield
@@ -121,9 +119,7 @@ def _vector(word: int) -> Operands:
             x_reads = _numbers(n)
             if to_integer:
                 x_writes, v_writes = _numbers(d), frozenset()
-        elif word >> 10 & 15 == 8:  # compare
-            v_writes, flags = frozenset(), True
-        elif word >> 10 & 3 == 1:  # conditional compare
+        elif word >> 10 & 15 == 8 or word >> 10 & 3 == 1:  # compare
             v_writes, flags = frozenset(), True
         elif word >> 10 & 3 == 3:  # conditional select
             flags = True

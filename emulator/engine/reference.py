@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable
+from operator import length_hint
 
 from emulator.engine.api import ExceptionHandler
 from emulator.engine.bind import bind
 from emulator.engine.context import Context, current_context, fetch_window
 from emulator.engine.host import ArithmeticHost
-from emulator.engine.operands import Operands
+from emulator.engine.operands import Operands, arithmetic_operands
 from emulator.exceptions import pending_interrupt
 from emulator.faults import FaultKind, MemoryAbort, PeFault, StopKind, StopReason
 from emulator.memory.interface import PAGE_MASK, Memory
@@ -148,7 +149,7 @@ class ReferenceEngine:
                         op()
                     pe.instructions += count
                 except (PeFault, MemoryAbort) as error:
-                    self._fault(block, len(block.ops) - 1 - ops.__length_hint__(), error)
+                    self._fault(block, len(block.ops) - 1 - length_hint(ops), error)
             if (
                 self._stop is not None
                 or pe.waiting
@@ -236,9 +237,9 @@ class ReferenceEngine:
             return None
         except MemoryAbort as abort:
             pe.instructions += 1
-            fault = fault_of_abort(abort, pc, None)
-            fault.is_fetch = True
-            self._raise(fault, pc)
+            fetch_fault = fault_of_abort(abort, pc, None)
+            fetch_fault.is_fetch = True
+            self._raise(fetch_fault, pc)
             return None
         if len(cache) >= _MAX_BLOCKS:
             cache.clear()
@@ -336,8 +337,6 @@ class ReferenceEngine:
 
     def execute_singly(self, words: tuple[int, ...], pc: int) -> None:
         """Execute words of arithmetic one after the other."""
-        from emulator.engine.operands import arithmetic_operands
-
         for i, word in enumerate(words):
             operands = arithmetic_operands(word)
             assert operands is not None

@@ -40,11 +40,12 @@ class Access(IntEnum):
 class PageWindow:
     """One 4 KiB page of guest memory that needs no further translation.
 
-    `u8`, `u16`, `u32`, `u64` are views of the same 4096 bytes, `tags` has 256 entries of 0 or 1.
+    `u8`, `u16`, `u32`, `u64` are views of the same 4096 bytes, and `views` is the four of them (indexed by
+    log2 of the element's size); `tags` has 256 entries of 0 or 1.
     `capabilities` is False when loads or stores of capabilities need the slow path (LC, SC, CDBM).
     """
 
-    __slots__ = ("capabilities", "tags", "u8", "u16", "u32", "u64")
+    __slots__ = ("capabilities", "tags", "u8", "u16", "u32", "u64", "views")
 
     def __init__(self, data: memoryview, tags: memoryview, capabilities: bool = True) -> None:
         """`data`: 4096 bytes, format 'B', contiguous; `tags`: 256 bytes, format 'B'."""
@@ -52,6 +53,7 @@ class PageWindow:
         self.u16 = data.cast("H")
         self.u32 = data.cast("I")
         self.u64 = data.cast("Q")
+        self.views = (self.u8, self.u16, self.u32, self.u64)
         self.tags = tags
         self.capabilities = capabilities
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from emulator.faults import FaultKind, PeFault
@@ -25,13 +25,17 @@ Authority = tuple[Capability, int]
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """A bound base register. `read()` gives the authorising capability and the (re-based) address."""
+    """A bound base register. `read()` gives the authorising capability and the (re-based) address.
+
+    `add(offset)` is writeback. A capability base is also element `index` of `bank` (None there: an integer).
+    """
 
     register: str
     is_capability: bool
     read: Callable[[], Authority]
     add: Callable[[int], None]
-    """Writeback: base register := base register + offset."""
+    bank: Sequence[Capability | None] = ()
+    index: int = 0
 
 
 def base_register(site: Site, n: int, alternate: bool = False) -> Base:
@@ -68,7 +72,7 @@ def capability_base(site: Site, n: int) -> Base:
             c[n] = moved
             x[n] = moved.value
 
-        return Base(f"c{n}", True, read, add)
+        return Base(f"c{n}", True, read, add, c, n)
     stack, bank = site.pe.stack, site.context.bank
     check = _sp_check(site)
 
@@ -81,7 +85,7 @@ def capability_base(site: Site, n: int) -> Base:
     def add_csp(offset: int) -> None:
         stack[bank] = stack[bank].add(offset)
 
-    return Base("csp", True, read_csp, add_csp)
+    return Base("csp", True, read_csp, add_csp, stack, bank)
 
 
 def _integer_base(site: Site, n: int) -> Base:
@@ -98,7 +102,7 @@ def _integer_base(site: Site, n: int) -> Base:
             c[n] = None
             x[n] = x[n] + offset & MASK64
 
-        return Base("ddc", False, read, add)
+        return Base("ddc", False, read, add, (), n)
     stack = site.pe.stack
     check = _sp_check(site)
 
@@ -110,7 +114,7 @@ def _integer_base(site: Site, n: int) -> Base:
     def add_sp(offset: int) -> None:
         stack[bank] = Capability.from_int(stack[bank].value + offset)
 
-    return Base("ddc", False, read_sp, add_sp)
+    return Base("ddc", False, read_sp, add_sp, (), 31)
 
 
 def authorise(

@@ -1,4 +1,4 @@
-"""Who may access which system register: UNDEFINED, System permission, CEN and classic traps, in that order."""
+"""Who may access which system register: UNDEFINED, System permission, CEN, classic traps, in that order."""
 
 from __future__ import annotations
 

@@ -9,7 +9,15 @@ from collections.abc import Callable
 
 from emulator.semantics.capability_memory import where
 from emulator.semantics.site import Action, Site
-from emulator.semantics.transfers import load, load_capability, sign_extension, store, store_capability
+from emulator.semantics.transfers import (
+    load,
+    load_capability,
+    load_x,
+    sign_extension,
+    store,
+    store_capability,
+    store_x,
+)
 from morello_isa.decode import Instruction
 
 Semantics = Callable[[Site, Instruction], Action]
@@ -28,18 +36,16 @@ def _load(size: int, signed_to: int = 0) -> Semantics:
     extend = sign_extension(size, signed_to) if signed_to else None
 
     def bind(site: Site, insn: Instruction) -> Action:
-        return load(site, where(site, insn, True), size, site.write_x(insn.Rt), extend=extend)
+        return load_x(site, where(site, insn, True), size, insn.Rt, extend=extend)
 
     return bind
 
 
 def _store(size: int) -> Semantics:
     """The low `size` bytes of Xt."""
-    mask = (1 << 8 * size) - 1
 
     def bind(site: Site, insn: Instruction) -> Action:
-        x, t = site.x, insn.Rt
-        return store(site, where(site, insn, True), size, lambda: x[t] & mask)
+        return store_x(site, where(site, insn, True), size, insn.Rt)
 
     return bind
 

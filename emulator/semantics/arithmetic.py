@@ -10,9 +10,7 @@ from morello_isa.capability import MASK64, OTYPE_FIELD, Capability
 from morello_isa.decode import Instruction
 
 
-def modify(
-    site: Site, insn: Instruction, change: Callable[[Capability], Capability]
-) -> Action:
+def modify(site: Site, insn: Instruction, change: Callable[[Capability], Capability]) -> Action:
     """Cd|CSP := change(Cn|CSP), untagged if Cn was sealed: the shape of every modifying instruction."""
     read, write = site.read_c_or_csp(insn.Cn), site.write_c_or_csp(insn.Cd)
 

@@ -17,14 +17,17 @@ from emulator.semantics.capability_memory import pcc_base, unprivileged_kind
 from emulator.semantics.site import Action, Site
 from emulator.semantics.transfers import (
     NORMAL,
-    ORDERED,
     Address,
     Kind,
     load,
     load_pair,
+    load_x,
+    load_x_pair,
     sign_extension,
     store,
     store_pair,
+    store_x,
+    store_x_pair,
 )
 from morello_isa import base
 from morello_isa.capability import MASK64
@@ -65,9 +68,9 @@ def load_store(site: Site, insn: base.LoadStore) -> Action:
             return load(site, where, insn.size, _vector_target(site, insn.t))
         return store(site, where, insn.size, _vector_source(site, insn.t, insn.size))
     if not insn.is_load:
-        return store(site, where, insn.size, _source(site, insn.t, insn.size), kind)
+        return store_x(site, where, insn.size, insn.t, kind)
     extend = sign_extension(insn.size, insn.width) if insn.signed else None
-    return load(site, where, insn.size, site.write_x(insn.t), kind, extend)
+    return load_x(site, where, insn.size, insn.t, kind, extend)
 
 
 def load_store_pair(site: Site, insn: base.LoadStorePair) -> Action:
@@ -82,13 +85,13 @@ def load_store_pair(site: Site, insn: base.LoadStorePair) -> Action:
     )
     if insn.is_load:
         extend = sign_extension(insn.size, 64) if insn.signed else None
-        if insn.vector:
-            targets = (_vector_target(site, insn.t), _vector_target(site, insn.t2))
-        else:
-            targets = (site.write_x(insn.t), site.write_x(insn.t2))
-        return load_pair(site, where, insn.size, targets, extend)
-    make = _vector_source if insn.vector else _source
-    sources = (make(site, insn.t, insn.size), make(site, insn.t2, insn.size))
+        if not insn.vector:
+            return load_x_pair(site, where, insn.size, insn.t, insn.t2, extend)
+        targets = (_vector_target(site, insn.t), _vector_target(site, insn.t2))
+        return load_pair(site, where, insn.size, targets)
+    if not insn.vector:
+        return store_x_pair(site, where, insn.size, insn.t, insn.t2)
+    sources = (_vector_source(site, insn.t, insn.size), _vector_source(site, insn.t2, insn.size))
     return store_pair(site, where, insn.size, sources)
 
 

@@ -224,5 +224,3 @@ def _cache_by_address(site: Site, name: str, operand: Capability, t: int) -> Non
     site.memory.check(address, 1, name == "IVAC", Access.CACHE)
     if name == "IVAU":
         site.memory.on_code_change()
-
-

@@ -58,9 +58,7 @@ def _executive_sentry_only(site: Site) -> Callable[[Capability], Capability]:
     return check
 
 
-def _branch(
-    site: Site, insn: Instruction, check: Callable[[Capability], Capability], link: bool
-) -> Action:
+def _branch(site: Site, insn: Instruction, check: Callable[[Capability], Capability], link: bool) -> Action:
     """Cn, checked, becomes PCC; C30 := link after Cn was read."""
     read, jump = site.read_c(insn.Cn), capability_jump(site)
     if not link:

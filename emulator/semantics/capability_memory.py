@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from emulator.memory.interface import Access
 from emulator.semantics.access import LOAD, Authority, Base, authorise, base_register, squash
 from emulator.semantics.site import Action, Site
 from emulator.semantics.transfers import (
@@ -17,7 +18,6 @@ from emulator.semantics.transfers import (
     store_capability,
     store_capability_pair,
 )
-from emulator.memory.interface import Access
 from morello_isa.capability import MASK64
 from morello_isa.decode import Instruction
 

@@ -22,7 +22,7 @@ WriteCapability = Callable[[Capability], None]
 WriteInteger = Callable[[int], None]
 
 
-class Undefined(Exception):  # noqa: N818  (the architecture's word)
+class Undefined(Exception):
     """Raised while binding: the word is UNDEFINED here, before any other check."""
 
 

@@ -20,6 +20,18 @@ from emulator.semantics.access import (
     squash,
     store_permissions,
 )
+from emulator.semantics.quick import (
+    LOAD_CAPABILITY,
+    STORE_CAPABILITY,
+    Probe,
+    probe,
+    quick_load,
+    quick_load_capabilities,
+    quick_load_pair,
+    quick_store,
+    quick_store_capabilities,
+    quick_store_pair,
+)
 from emulator.semantics.site import Action, Site
 from morello_isa.capability import MASK64
 
@@ -60,6 +72,11 @@ class Address:
         return resolve, after
 
 
+def _probe(site: Site, where: Address, size: int, permissions: int) -> Probe | None:
+    offset = 0 if where.mode == "post" else where.offset
+    return probe(site, where.base, offset, size, permissions)
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """How the access behaves: `always_aligned` for ordered and atomic ones, `el` for unprivileged ones."""
@@ -79,6 +96,45 @@ def sign_extension(size: int, width: int) -> Callable[[int], int]:
     sign = 1 << 8 * size - 1
     mask = (1 << width) - 1
     return lambda value: (value ^ sign) - sign & mask
+
+
+def load_x(
+    site: Site,
+    where: Address,
+    size: int,
+    t: int,
+    kind: Kind = NORMAL,
+    extend: Callable[[int], int] | None = None,
+) -> Action:
+    """Xt := `size` bytes, extended."""
+    general = load(site, where, size, site.write_x(t), kind, extend)
+    quick = _probe(site, where, size, LOAD) if kind is NORMAL and t != 31 else None
+    return general if quick is None else quick_load(site, quick, size, t, extend, where.bind()[1], general)
+
+
+def store_x(site: Site, where: Address, size: int, t: int, kind: Kind = NORMAL) -> Action:
+    """`size` bytes := the low part of Xt."""
+    x, mask = site.x, (1 << 8 * size) - 1
+    general = store(site, where, size, lambda: x[t] & mask, kind)
+    quick = _probe(site, where, size, STORE) if kind is NORMAL else None
+    return general if quick is None else quick_store(site, quick, size, t, where.bind()[1], general)
+
+
+def load_x_pair(
+    site: Site, where: Address, size: int, t: int, t2: int, extend: Callable[[int], int] | None
+) -> Action:
+    """Xt, Xt2 := two adjacent elements."""
+    general = load_pair(site, where, size, (site.write_x(t), site.write_x(t2)), extend)
+    quick = _probe(site, where, 2 * size, LOAD) if extend is None and 31 not in (t, t2) else None
+    return general if quick is None else quick_load_pair(site, quick, size, t, t2, where.bind()[1], general)
+
+
+def store_x_pair(site: Site, where: Address, size: int, t: int, t2: int) -> Action:
+    """Two adjacent elements := Xt, Xt2."""
+    x, mask = site.x, (1 << 8 * size) - 1
+    general = store_pair(site, where, size, (lambda: x[t] & mask, lambda: x[t2] & mask))
+    quick = _probe(site, where, 2 * size, STORE)
+    return general if quick is None else quick_store_pair(site, quick, size, t, t2, where.bind()[1], general)
 
 
 def load(
@@ -109,9 +165,7 @@ def load(
     return action
 
 
-def store(
-    site: Site, where: Address, size: int, source: Callable[[], int], kind: Kind = NORMAL
-) -> Action:
+def store(site: Site, where: Address, size: int, source: Callable[[], int], kind: Kind = NORMAL) -> Action:
     """Write `size` bytes of `source()`, then write the base back."""
     resolve, after = where.bind()
     register = where.base.register
@@ -201,7 +255,8 @@ def load_capability(site: Site, where: Address, t: int, kind: Kind = NORMAL) -> 
         if after:
             after()
 
-    return action
+    quick = _probe(site, where, 16, LOAD_CAPABILITY) if kind is NORMAL and t != 31 else None
+    return action if quick is None else quick_load_capabilities(site, quick, (t,), after, action)
 
 
 def store_capability(site: Site, where: Address, t: int, kind: Kind = NORMAL) -> Action:
@@ -221,7 +276,8 @@ def store_capability(site: Site, where: Address, t: int, kind: Kind = NORMAL) ->
         if after:
             after()
 
-    return action
+    quick = _probe(site, where, 16, STORE_CAPABILITY) if kind is NORMAL else None
+    return action if quick is None else quick_store_capabilities(site, quick, (t,), after, action)
 
 
 def load_capability_pair(site: Site, where: Address, t: int, t2: int) -> Action:
@@ -243,7 +299,8 @@ def load_capability_pair(site: Site, where: Address, t: int, t2: int) -> Action:
         if after:
             after()
 
-    return action
+    quick = _probe(site, where, 32, LOAD_CAPABILITY) if 31 not in (t, t2) else None
+    return action if quick is None else quick_load_capabilities(site, quick, (t, t2), after, action)
 
 
 def store_capability_pair(site: Site, where: Address, t: int, t2: int) -> Action:
@@ -265,4 +322,5 @@ def store_capability_pair(site: Site, where: Address, t: int, t2: int) -> Action
         if after:
             after()
 
-    return action
+    quick = _probe(site, where, 32, STORE_CAPABILITY)
+    return action if quick is None else quick_store_capabilities(site, quick, (t, t2), after, action)

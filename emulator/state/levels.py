@@ -27,9 +27,7 @@ def is_secure(pe: Pe) -> bool:
 def el_is_in_host(pe: Pe, el: int) -> bool:
     """ELIsInHost: the level runs under a VHE hypervisor's regime."""
     hcr = _values(pe).get("HCR_EL2", 0)
-    return (
-        el2_enabled(pe) and bool(hcr & HCR_E2H) and (el == 2 or (el == 0 and bool(hcr & HCR_TGE)))
-    )
+    return el2_enabled(pe) and bool(hcr & HCR_E2H) and (el == 2 or (el == 0 and bool(hcr & HCR_TGE)))
 
 
 def translation_regime(pe: Pe, el: int) -> int:

@@ -26,12 +26,10 @@ class Pe:
         "_anchor",
         "c",
         "context_stale",
-        "translation_stale",
-        "waiting",
         "data",
         "exclusive",
-        "fiq_line",
         "file",
+        "fiq_line",
         "instructions",
         "irq_line",
         "pc",
@@ -39,7 +37,9 @@ class Pe:
         "serror_line",
         "stack",
         "sysregs",
+        "translation_stale",
         "v",
+        "waiting",
         "x",
     )
 
