@@ -9,7 +9,7 @@ from guest.cc.ir import SourceLoc
 
 ID = "id"
 NUMBER = "number"
-CHAR = "char"
+CHAR = "character"
 STRING = "string"
 END = "end"  # after the last token
 # Keywords and punctuators are their own kind.
@@ -21,7 +21,7 @@ _TOKEN = re.compile(
     | (?P<id>[A-Za-z_$][A-Za-z0-9_$]*)
     | (?P<number>\.?[0-9](?:[eEpP][+-]|[0-9A-Za-z_.])*)
     | (?P<string>(?:u8|[uUL])?"(?:[^"\\\n]|\\.)*")
-    | (?P<char>[uUL]?'(?:[^'\\\n]|\\.)+')
+    | (?P<character>[uUL]?'(?:[^'\\\n]|\\.)+')
     | (?P<directive>\#[^\n]*)
     | (?P<punct>\.\.\.|<<=|>>=|->|\+\+|--|<<|>>|<=|>=|==|!=|&&|\|\||[-+*/%&|^]=|[-+*/%&|^~!<>=?:;,.(){}\[\]])
     """,

@@ -217,6 +217,9 @@ class RecordType(CType):
         self.body = body
         self.quals = 0
 
+    def __copy__(self) -> RecordType:
+        return RecordType(self.body)
+
     @property
     def size(self) -> int:  # type: ignore[override]
         return self.body.size
