@@ -57,7 +57,52 @@ struct compiler {
     bool live;           /* emitting */
 };
 
+#define NO_POSITION 0xffffffffu
+
 void fail(struct compiler *c, const char *error);
+
+/* ---- emit.c ---- */
+
+bool scratch_reserve(struct scratch *scratch, uint32_t bytes);
+void put_word(struct compiler *c, uint32_t word);
+void put_pair(struct compiler *c, uint32_t low, uint32_t high);
+/* Start an instruction; with _result operand A is its result's slot: it may be redirected or fused later. */
+void emit(struct compiler *c, uint32_t op, uint32_t a);
+void emit_result(struct compiler *c, uint32_t op, uint32_t a);
+/* Emit whatever brings entry `i` into `slot`, or into its own slot, or all entries from `first` into theirs. */
+void emit_move(struct compiler *c, uint32_t slot, uint32_t i);
+void settle(struct compiler *c, uint32_t i);
+void settle_from(struct compiler *c, uint32_t first);
+uint32_t slot_of(const struct compiler *c, uint32_t entry);
+/* The slot where entry `i` can be read. */
+uint32_t slot_for(struct compiler *c, uint32_t i);
+/* Entry `i` is the result of the instruction emitted last. */
+bool is_last_result(const struct compiler *c, uint32_t i);
+uint32_t inverse_compare(uint32_t op);
+
+struct operand *push(struct compiler *c, uint8_t type);
+void push_all(struct compiler *c, const uint8_t *types, uint32_t count);
+/* Pop one entry and return its index; TYPE_ANY takes any type. */
+uint32_t pop(struct compiler *c, uint8_t type);
+void pop_all(struct compiler *c, const uint8_t *types, uint32_t count);
+/* Check the top entries without consuming them: their places, and unknown types, stay. */
+void check_top(struct compiler *c, const uint8_t *types, uint32_t count);
+
+/* ---- control.c ---- */
+
+void push_label(struct compiler *c, enum label_kind kind, const struct block_type *type);
+void compile_block(struct compiler *c, enum label_kind kind);
+void compile_else(struct compiler *c);
+void compile_end(struct compiler *c);
+void compile_br(struct compiler *c);
+void compile_br_if(struct compiler *c);
+void compile_br_table(struct compiler *c);
+void compile_return(struct compiler *c);
+/* The rest of the block cannot be reached. */
+void stop(struct compiler *c);
+
+/* ---- compile.c, rows.c ---- */
+
 void compile_unary(struct compiler *c, uint32_t op, uint8_t in, uint8_t out);
 void compile_binary(struct compiler *c, uint32_t op, uint8_t in, uint8_t out, uint32_t imm_distance);
 void compile_retype(struct compiler *c, uint8_t in, uint8_t out);

@@ -56,11 +56,6 @@ static const char *read_name(struct loader *l)
 
 /* ---- types ---- */
 
-static bool is_value_type(uint8_t type)
-{
-    return (type >= TYPE_F64 && type <= TYPE_I32) || type == TYPE_FUNCREF || type == TYPE_EXTERNREF;
-}
-
 static uint8_t read_value_type(struct loader *l)
 {
     uint8_t type = read_u8(&l->r);
@@ -72,7 +67,7 @@ static uint8_t read_value_type(struct loader *l)
 static uint8_t read_reference_type(struct loader *l)
 {
     uint8_t type = read_u8(&l->r);
-    if (!l->r.error && type != TYPE_FUNCREF && type != TYPE_EXTERNREF)
+    if (!l->r.error && !is_reference_type(type))
         load_fail(l, "malformed reference type");
     return type;
 }

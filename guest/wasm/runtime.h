@@ -31,6 +31,16 @@ enum {
     TYPE_ANY = 0
 };
 
+static inline bool is_reference_type(uint8_t type)
+{
+    return type == TYPE_FUNCREF || type == TYPE_EXTERNREF;
+}
+
+static inline bool is_value_type(uint8_t type)
+{
+    return (type >= TYPE_F64 && type <= TYPE_I32) || is_reference_type(type);
+}
+
 /* One slot of the operand stack, a local or a global. References are index + 1, null is 0. */
 union value {
     int32_t i32;
