@@ -41,7 +41,34 @@ _LATER_EXTENSIONS = (
     (0xBFE0FC00, 0x2E40EC00, "BFMMLA"),
 )
 
+# Half-precision groups in which Unicorn 2.1.4 ends the process for unallocated words.
+# Two registers (0 Q U s1110 a 111100 opcode 10; s = 1: scalar): allocated opcodes by (U, a).
+_HALF_TWO_REGISTERS = (0x8F7E0C00, 0x0E780800)
+_HALF_TWO_ALLOCATED = {
+    (0, 0): (frozenset(range(24, 30)), frozenset(range(26, 30))),
+    (0, 1): (frozenset((12, 13, 14, 15, 24, 25, 26, 27, 29)), frozenset((12, 13, 14, 26, 27, 29, 31))),
+    (1, 0): (frozenset(range(24, 30)), frozenset(range(26, 30))),
+    (1, 1): (frozenset((12, 13, 15, 25, 26, 27, 29, 31)), frozenset((12, 13, 26, 27, 29))),
+}
+# Three registers (0 QU0 1110 a10 Rm 00 opcode 1): unallocated (U, a, opcode).
+_HALF_THREE_REGISTERS = (0x9F60C400, 0x0E400400)
+_HALF_THREE_UNALLOCATED = frozenset(
+    ((0, 0, 5), (0, 1, 3), (0, 1, 4), (0, 1, 5), (1, 0, 1), (1, 1, 1), (1, 1, 3), (1, 1, 7))
+)
+
+
+def _is_unallocated_half(word: int) -> bool:
+    """A hole in one of the half-precision groups above."""
+    u, a = word >> 29 & 1, word >> 23 & 1
+    mask, match = _HALF_TWO_REGISTERS
+    if word & mask == match:
+        return word >> 12 & 31 not in _HALF_TWO_ALLOCATED[u, a][word >> 28 & 1]
+    mask, match = _HALF_THREE_REGISTERS
+    return word & mask == match and (u, a, word >> 11 & 7) in _HALF_THREE_UNALLOCATED
+
 
 def is_implemented(word: int) -> bool:
-    """The word isn't one of a later architecture extension."""
+    """The word isn't one of a later architecture extension, nor one that no architecture has."""
+    if word >> 25 & 7 == 7 and _is_unallocated_half(word):
+        return False
     return all(word & mask != match for mask, match, what in _LATER_EXTENSIONS if what)
