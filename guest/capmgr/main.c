@@ -1,4 +1,5 @@
 /* iwasm: runs a WebAssembly program in the runtime that libiwasm.so holds, Restricted, and drives it from here. */
+#include <cheriintrin.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -44,6 +45,9 @@ static bool call(struct session *session, const char *name, uintptr_t *result, c
 #define CALL(session, name, result, ...)                                                           \
     call((session), (name), (result), (const uintptr_t[]){__VA_ARGS__},                            \
          sizeof((const uintptr_t[]){__VA_ARGS__}) / sizeof(uintptr_t))
+
+/* A list as the compartment gets it: this array and nothing around it. */
+#define LIST(array) ((uintptr_t)cheri_bounds_set((array), sizeof(array)))
 
 /* What there is to say after a call failed: a fault of the compartment, else nothing new. */
 static int report_fault(const struct session *session)
@@ -168,13 +172,13 @@ static int run_module(struct session *session, uint8_t *bytes, size_t size)
         return report_fault(session);
     if (session->module == 0)
         return complain(session->error);
-    if (!CALL(session, "wasm_runtime_set_wasi_args", &ignored, session->module, (uintptr_t)options->dirs,
-              options->n_dirs, 0, 0, (uintptr_t)options->env, options->n_env, (uintptr_t)options->argv,
+    if (!CALL(session, "wasm_runtime_set_wasi_args", &ignored, session->module, LIST(options->dirs),
+              options->n_dirs, 0, 0, LIST(options->env), options->n_env, (uintptr_t)options->argv,
               (uintptr_t)options->argc) ||
         !CALL(session, "wasm_runtime_set_wasi_addr_pool", &ignored, session->module,
-              (uintptr_t)options->addr_pool, options->n_addr_pool) ||
+              LIST(options->addr_pool), options->n_addr_pool) ||
         !CALL(session, "wasm_runtime_set_wasi_ns_lookup_pool", &ignored, session->module,
-              (uintptr_t)options->ns_pool, options->n_ns_pool) ||
+              LIST(options->ns_pool), options->n_ns_pool) ||
         !CALL(session, "wasm_runtime_instantiate", &session->instance, session->module, options->stack_size,
               options->heap_size, (uintptr_t)session->error, ERROR_BYTES))
         return report_fault(session);
