@@ -14,8 +14,8 @@ from morello_isa.errors import EXIT_EMULATOR_ERROR, EXIT_LIMIT, UserError
 if TYPE_CHECKING:
     from emulator.linux.kernel import Options, Outcome
     from emulator.linux.process import Process
-    from emulator.linux.signals import SignalInfo
     from emulator.linux.session import Request, Session
+    from emulator.linux.signals import SignalInfo
 
 UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
@@ -127,6 +127,7 @@ def _options(arguments: argparse.Namespace) -> Options:
         real_time=arguments.real_time,
         profile=Profile(arguments.abi),
         strict_restricted=arguments.strict_restricted,
+        library_path=[part for item in arguments.library_path for part in item.split(":") if part],
     )
     if arguments.memory is not None:
         options.memory_limit = arguments.memory

@@ -51,6 +51,8 @@ class Options:
     real_time: bool = False
     profile: Profile = Profile.FULL
     seed: int = 0
+    library_path: list[str] = field(default_factory=list)
+    """Directories (guest paths) that `--library-path` adds for the loader."""
     strict_restricted: str = ""
     """"": system calls from Restricted are allowed; "eperm" or "fault": they are refused that way."""
 

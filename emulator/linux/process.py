@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from emulator.engine.api import Engine
     from emulator.linux.kernel import Kernel
     from emulator.linux.signals import Action, SignalInfo
+    from emulator.linux.sys_loader import LoaderState
     from emulator.state.pe import Pe
     from loader.elf import ElfImage
 
@@ -180,6 +181,8 @@ class Process:
     tasks: list[Task] = field(default_factory=list)
     children: list[Process] = field(default_factory=list)
     images: list[LoadedImage] = field(default_factory=list)
+    loader: LoaderState | None = None
+    """The loader service's libraries, once the process has used it (a forked process starts without)."""
     executable: str = ""
     arguments: list[bytes] = field(default_factory=list)
     environment: list[bytes] = field(default_factory=list)

@@ -6,10 +6,12 @@ from emulator.linux import (
     futex,
     sys_files,
     sys_io,
+    sys_loader,
     sys_memory,
     sys_poll,
     sys_process,
     sys_signals,
+    sys_sockets,
     sys_system,
     sys_time,
 )
@@ -18,6 +20,8 @@ from emulator.linux.table import build_table
 TABLE = build_table(
     (
         sys_io.FAMILY,
+        sys_loader.FAMILY,
+        sys_sockets.FAMILY,
         sys_files.FAMILY,
         sys_memory.FAMILY,
         sys_process.FAMILY,
