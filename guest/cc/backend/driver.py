@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from guest.cc import ir
-from guest.cc.backend import emit, flow, frame, layout, regalloc
+from guest.cc.backend import autoindex, dispatch, emit, flow, frame, layout, regalloc
 from guest.cc.backend.mir import MFunction, Templates
 from guest.cc.backend.options import Options
 from guest.cc.backend.passes.cleanup import clean_control_flow
@@ -21,6 +21,7 @@ def compile_module(module: ir.Module, options: Options | None = None) -> str:
     if options.optimize:
         optimize_module(module)
     for function in module.functions:
+        dispatch.merge_indirect_jumps(function)
         if options.optimize:
             optimize_function(function)
         machine = compile_function(function, options, templates)
@@ -36,9 +37,14 @@ def compile_function(function: ir.Function, options: Options, templates: Templat
     lower_switches(function)
     machine, _ = select_function(function, options, templates)
     layout.drop_unreachable(machine)
+    if options.optimize:
+        dispatch.hoist_table_addresses(machine)
+        autoindex.form_indexed(machine, templates)
     _set_frequencies(machine)
     regalloc.allocate(machine, templates)
     frame.lower_frame(machine, templates)
+    if options.optimize:
+        dispatch.duplicate_dispatch(machine)
     layout.fall_through(machine, templates)
     layout.extend_reach(machine, templates)
     return machine
