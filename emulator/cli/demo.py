@@ -19,7 +19,7 @@ def main(argv: Sequence[str]) -> int:
         prog="morello demo", description="run a WebAssembly program inside a Morello compartment"
     )
     parser.add_argument(
-        "wasm", nargs="?", type=Path, default=None, help="a WASI program of your own (default: images/hello.wasm)"
+        "wasm", nargs="?", type=Path, help="a WASI program of your own (default: images/hello.wasm)"
     )
     options = parser.parse_args(argv)
     from emulator.cli import run
