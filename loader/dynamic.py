@@ -102,7 +102,7 @@ class DynamicLinker:
 
     def load(self, image: ElfImage, path: str, namespace: Namespace, is_global: bool) -> LoadedObject:
         """Map an object and its dependencies into a namespace, relocate the new ones."""
-        item = self._map(image, path, namespace)
+        item = self._map(image, path)
         return self._load_all(item, namespace, is_global)
 
     def open(
@@ -119,12 +119,12 @@ class DynamicLinker:
         return item
 
     def _load_all(self, item: LoadedObject, namespace: Namespace, is_global: bool) -> LoadedObject:
-        if item not in namespace.objects:
-            namespace.objects.append(item)
-            self.tls.add(item, self.memory)
-        first_new = len(namespace.objects) - 1
+        first_new = len(namespace.objects)
+        namespace.objects.append(item)
         try:
             self._load_dependencies(namespace, first_new)
+            for new in namespace.objects[first_new:]:
+                self.tls.add(new, self.memory)
             if is_global:
                 _extend(namespace.global_scope, self.closure(item))
             for new in reversed(namespace.objects[first_new:]):
@@ -148,7 +148,8 @@ class DynamicLinker:
                 needed = namespace.find(name)
                 if needed is None:
                     path, image = self._find(name, item)
-                    needed = self._map(image, path, namespace)
+                    needed = self._map(image, path)
+                    namespace.objects.append(needed)
                 item.dependencies.append(needed)
 
     def _find(self, name: str, caller: LoadedObject | None) -> tuple[str, ElfImage]:
@@ -169,13 +170,10 @@ class DynamicLinker:
             raise UserError(f"{path} is {kind}, unlike {caller.image.name}", EXIT_CANNOT_EXECUTE)
         return path, image
 
-    def _map(self, image: ElfImage, path: str, namespace: Namespace) -> LoadedObject:
+    def _map(self, image: ElfImage, path: str) -> LoadedObject:
         bias = map_image(image, self.memory)
         soname = image.dynamic.soname if image.dynamic is not None else None
-        item = LoadedObject(image, path, soname or posixpath.basename(path), bias)
-        namespace.objects.append(item)
-        self.tls.add(item, self.memory)
-        return item
+        return LoadedObject(image, path, soname or posixpath.basename(path), bias)
 
     def _unmap(self, item: LoadedObject) -> None:
         self.memory.release(item.start, footprint(item.image)[0])

@@ -19,7 +19,8 @@ class TlsLayout:
 
     def __init__(self) -> None:
         self.used = TCB_SIZE
-        self.alignment = 16
+        self.alignment = 64
+        """Of TP, in bytes; libraries that come late can't ask for more."""
         self.limit: int | None = None
         """Size of the static block once threads exist."""
         self._modules: list[TlsModule] = []

@@ -15,7 +15,16 @@ from loader import elf_constants as ec
 from loader.elf import Segment
 from loader.elf_constants import PT, SHT
 from loader.link.errors import LinkError
-from loader.link.layout import PAGE, Layout, code_span, load_segment, note_segments, output_name, tls_segment
+from loader.link.layout import (
+    PAGE,
+    Layout,
+    code_span,
+    load_segment,
+    note_segments,
+    output_name,
+    size_section,
+    tls_segment,
+)
 from loader.link.model import Chunk, InputSection, OutputSection, State, Symbol, align_up
 from loader.link.options import LinkOptions
 from loader.link.script_expr import Context, Expression, Lexer, Region, parse_expression
@@ -146,6 +155,9 @@ class Script:
         for statement in self.statements:
             placer.run(statement)
         placer.orphans([s for s in sections if s.is_alloc and id(s) not in placer.placed])
+        for section in sections:
+            if not section.is_alloc:
+                size_section(section)
         alloc = [s for s in sections if s.is_alloc]
         alloc.sort(key=lambda s: s.address)
         layout.sections = alloc + [s for s in sections if not s.is_alloc]
@@ -178,15 +190,8 @@ class _Placer:
 
     def orphans(self, sections: Sequence[OutputSection]) -> None:
         for section in sections:
-            self.context.dot = align_up(self.context.dot, 16)
-            align = max([c.align for c in section.chunks], default=1)
-            section.address = align_up(self.context.dot, align)
-            offset = 0
-            for chunk in section.chunks:
-                offset = align_up(offset, chunk.align)
-                chunk.offset = offset
-                offset += chunk.size
-            section.size, section.align = offset, align
+            size_section(section)
+            section.address = align_up(self.context.dot, max(section.align, 16))
             self.context.dot = section.end
 
     def _assign(self, statement: Assignment, section: OutputSection | None) -> None:
@@ -238,6 +243,7 @@ class _Placer:
             self._load_address(statement, section)
         if region is not None:
             region.cursor = context.dot - region.origin
+            region.load_cursor = max(region.load_cursor, region.cursor)
             if region.cursor > region.length:
                 over = region.cursor - region.length
                 raise LinkError(
@@ -306,15 +312,6 @@ def _orphans(chunks: Sequence[Chunk], existing: Sequence[OutputSection]) -> list
             sections[name] = OutputSection(name, chunk.type, chunk.flags & 0x447)
             sections[name].is_relro = name in (".got", "__cap_relocs", ".data.rel.ro")
         sections[name].add(chunk)
-    for section in sections.values():
-        if not section.is_alloc:
-            offset = 0
-            for chunk in section.chunks:
-                offset = align_up(offset, chunk.align)
-                chunk.offset = offset
-                offset += chunk.size
-            section.size = offset
-            section.align = max(c.align for c in section.chunks)
     return list(sections.values())
 
 

@@ -82,7 +82,7 @@ class FakeCalls:
         self.results: dict[int, Capability] = {}
         self.called: list[int] = []
 
-    def call(self, function, arguments):
+    def call(self, function, _arguments):
         assert function.tag and function.otype == 1
         self.called.append(function.value)
         return self.results.get(function.value, Capability.from_int(0))

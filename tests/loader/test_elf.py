@@ -34,7 +34,10 @@ def message(data: bytes, name: str = "app") -> tuple[str, int]:
 
 
 def test_text_file() -> None:
-    assert message(b"# Shopping\n", "notes.txt") == ('notes.txt is not an ELF file (starts with "# Sho")', 126)
+    assert message(b"# Shopping\n", "notes.txt") == (
+        'notes.txt is not an ELF file (starts with "# Sho")',
+        126,
+    )
 
 
 def test_empty_and_binary_files() -> None:

@@ -52,9 +52,7 @@ def test_only_the_field_changes(row: StaticRelocation) -> None:
                 assert apply_static(row, 0, x) & ~field & ones == 0
 
 
-@pytest.mark.parametrize(
-    "row", [r for r in WITH_FIELD if r.check is not None], ids=lambda row: row.name
-)
+@pytest.mark.parametrize("row", [r for r in WITH_FIELD if r.check is not None], ids=lambda row: row.name)
 def test_overflow_is_an_error(row: StaticRelocation) -> None:
     assert row.check is not None
     for bad in (row.check.high, row.check.low - row.field.align):
