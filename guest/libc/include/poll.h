@@ -1,5 +1,7 @@
 #ifndef _POLL_H
 #define _POLL_H
+#include <signal.h>
+#include <time.h>
 #define POLLIN 1
 #define POLLPRI 2
 #define POLLOUT 4
@@ -12,5 +14,6 @@ struct pollfd {
     short events;
     short revents;
 };
+int ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout, const sigset_t *mask);
 int poll(struct pollfd *fds, nfds_t count, int timeout_ms);
 #endif

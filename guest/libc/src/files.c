@@ -278,13 +278,18 @@ int isatty(int fd)
     return CALL(SYSCALL3(SYS_ioctl, fd, TCGETS, settings)) == 0;
 }
 
+int ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout, const sigset_t *mask)
+{
+    return (int)CALL(SYSCALL5(SYS_ppoll, fds, count, timeout, mask, sizeof *mask));
+}
+
 int poll(struct pollfd *fds, nfds_t count, int timeout_ms)
 {
     struct timespec timeout;
 
     timeout.tv_sec = timeout_ms / 1000;
     timeout.tv_nsec = timeout_ms % 1000 * 1000000L;
-    return (int)CALL(SYSCALL5(SYS_ppoll, fds, count, timeout_ms < 0 ? NULL : &timeout, NULL, 0));
+    return ppoll(fds, count, timeout_ms < 0 ? NULL : &timeout, NULL);
 }
 
 /* Without . and .. and links where the kernel can tell: the name that /proc would show, or the plain path. */
