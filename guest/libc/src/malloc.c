@@ -27,7 +27,7 @@
 /* A block's permissions: data, with tags; no execution, no sealing, no ownership of the mapping. */
 #define BLOCK_PERMISSIONS                                                                          \
     (CHERI_PERM_LOAD | CHERI_PERM_STORE | CHERI_PERM_LOAD_CAP | CHERI_PERM_STORE_CAP |             \
-     CHERI_PERM_STORE_LOCAL | CHERI_PERM_MUTABLE_LOAD | CHERI_PERM_GLOBAL)
+     CHERI_PERM_STORE_LOCAL_CAP | CHERI_PERM_MUTABLE_LOAD | CHERI_PERM_GLOBAL)
 
 struct header {
     uint32_t state;
