@@ -475,15 +475,22 @@ def _exclusive_or_ordered(word: int) -> Exclusive | Ordered | CompareAndSwap | N
     log_size, is_load, o0 = word >> 30, bool(word >> 22 & 1), bool(word >> 15 & 1)
     s, t, t2, n = word >> 16 & 31, word & 31, word >> 10 & 31, word >> 5 & 31
     form = word >> 22 & 2 | word >> 21 & 1
+    # Register fields without a meaning are should-be-one: any other value is unallocated.
     if form == 0:
+        if t2 != 31 or (is_load and s != 31):
+            return None
         return Exclusive(word, is_load, 1 << log_size, False, o0, s, t, t2, n)
     if form == 1:
         if log_size >= 2:
+            if is_load and s != 31:
+                return None
             return Exclusive(word, is_load, 1 << log_size, True, o0, s, t, t2, n)
         if t2 != 31 or s & 1 or t & 1:
             return None
         return CompareAndSwap(word, 8 if log_size else 4, True, is_load, o0, s, t, n)
     if form == 2:
+        if s != 31 or t2 != 31:
+            return None
         kind = ("acquire" if is_load else "release") if o0 else "limited"
         return Ordered(word, is_load, 1 << log_size, kind, t, n)
     if t2 != 31:

@@ -184,7 +184,8 @@ class Assembler:
         for name, other, known, _ in pool:
             if other == size and (known.constant, known.terms) == (value.constant, value.terms):
                 return f"ldr {register}, {name}"
-        name = self.unique(".Lpool")
+        self._unique += 1
+        name = f".Lpool${self._unique}"
         pool.append((name, size, value, self.place))
         return f"ldr {register}, {name}"
 

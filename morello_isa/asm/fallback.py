@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 from morello_isa.asm.errors import AssemblyError
+from morello_isa.encodings.table import ROWS
 
 _CAPABILITY_BASE = re.compile(r"\[\s*(?:c(\d+)|(csp))", re.IGNORECASE)
 _INTEGER_BASE = re.compile(r"\[\s*(?:x\d+|sp)\b", re.IGNORECASE)
@@ -36,9 +37,23 @@ def _as_base_text(mnemonic: str, operands: str, c64: bool) -> str:
                 raise AssemblyError(f"'{mnemonic} {operands.split(',')[0]}' needs a capability in C64")
             operands = _CACHE_OPERAND.sub(r", x\1", operands)
     if _CAPABILITY_REGISTER.search(operands) and not operands.lower().startswith("s1_"):
+        if not _is_mnemonic(mnemonic):
+            raise AssemblyError(f"there is no instruction '{mnemonic}'")
         state = "C64" if c64 else "A64"
         raise AssemblyError(f"'{mnemonic}' doesn't take these operands in {state}")
     return f"{mnemonic} {operands}"
+
+
+def _is_mnemonic(mnemonic: str) -> bool:
+    """Keystone or the Morello table knows the word, whatever its operands are."""
+    import keystone
+
+    try:
+        _engine().asm(f"{mnemonic} x0", 0)
+    except keystone.KsError as error:
+        unknown = error.errno == keystone.KS_ERR_ASM_MNEMONICFAIL
+        return not unknown or any(row.mnemonic == mnemonic for row in ROWS)
+    return True
 
 
 @lru_cache(maxsize=8192)
@@ -51,7 +66,8 @@ def encode_with_keystone(mnemonic: str, operands: str, c64: bool) -> int:
         data, _ = _engine().asm(text, 0)
     except keystone.KsError as error:
         if error.errno == keystone.KS_ERR_ASM_MNEMONICFAIL:
-            raise AssemblyError(f"there is no instruction '{mnemonic}'") from None
+            if not _is_mnemonic(mnemonic):
+                raise AssemblyError(f"there is no instruction '{mnemonic}'") from None
         raise AssemblyError(f"'{mnemonic}' doesn't take these operands") from None
     if data is None or len(data) != 4:
         raise AssemblyError(f"'{mnemonic}' doesn't take these operands")

@@ -31,6 +31,10 @@ def base_number(operand: Memory, context: Context, index: int) -> int:
 def memory_relocation(target: Symbolic, log_size: int, capability: bool, index: int) -> str:
     """The relocation of an unsigned scaled offset with a symbol."""
     kind = target.modifier
+    if not kind:
+        raise AssemblyError(
+            f"'{target.symbol}' can't be an offset without a modifier such as ':lo12:'", index
+        )
     suffix = _LO12[log_size]
     if kind == "lo12":
         return f"R_AARCH64_{suffix}_ABS_LO12_NC"
