@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 # (mask, match, what): unallocated on Morello.
-_LATER_EXTENSIONS = (
+_UNALLOCATED = (
     (0xFFC00000, 0x91800000, "ADDG, SUBG (memory tagging)"),
     (0xFFC00000, 0xD1800000, "ADDG, SUBG (memory tagging)"),
-    (0xFFE00000, 0x9AC00000, ""),
-    (0xFFFFC000, 0xDAC10000, "pointer authentication"),
-    (0xFFFF8000, 0xDAC10000, "pointer authentication"),
-    (0xFFE0FC00, 0x9AC03000, "PACGA"),
-    (0xFFE07C1F, 0xBA000401, "RMIF"),
-    (0x7FE08400, 0xBA000400, "RMIF"),
-    (0xFFFFBC1F, 0x3A00080D, "SETF8, SETF16"),
-    (0xFFFFFC00, 0x1E7E0000, "FJCVTZS"),
-    (0xBF20C400, 0x2E00C400, "FCMLA"),
-    (0xBF20EC00, 0x2E00E400, "FCADD"),
-    (0xFFBFC000, 0x1E28C000, "FRINT32, FRINT64"),
-    (0xFFFEC000, 0x1E284000, "FRINT32, FRINT64"),
-    (0xFFFEC000, 0x1E684000, "FRINT32, FRINT64"),
-    (0x9F3EEC00, 0x0E21E800, "FRINT32, FRINT64 (vector)"),
     (0xFFE0FC00, 0x9AC00000, "SUBP"),
     (0xFFE0FC00, 0xBAC00000, "SUBPS"),
     (0xFFE0FC00, 0x9AC01000, "IRG"),
     (0xFFE0FC00, 0x9AC01400, "GMI"),
+    (0xFFFF8000, 0xDAC10000, "pointer authentication"),
+    (0xFFE0FC00, 0x9AC03000, "PACGA"),
+    (0xFFE07C10, 0xBA000400, "RMIF"),
+    (0xFFFFBC1F, 0x3A00080D, "SETF8, SETF16"),
+    (0xFFFFFC00, 0x1E7E0000, "FJCVTZS"),
+    (0xBF20E400, 0x2E00C400, "FCMLA"),
+    (0xBF20EC00, 0x2E00E400, "FCADD"),
+    (0xBF009400, 0x2F001000, "FCMLA (by element)"),
+    (0xFFBE4000, 0x1E284000, "FRINT32, FRINT64"),
+    (0x9FBFEC00, 0x0E21E800, "FRINT32, FRINT64 (vector)"),
     (0xFFE0C000, 0xCE408000, "SM3"),
     (0xFFE0FC00, 0xCE60C000, "SM3"),
     (0xFFE0FC00, 0xCE60C400, "SM3"),
@@ -31,15 +27,20 @@ _LATER_EXTENSIONS = (
     (0xFFFFFC00, 0xCEC08400, "SM4"),
     (0xFFE0F000, 0xCE608000, "SHA512"),
     (0xFFFFFC00, 0xCEC08000, "SHA512"),
-    (0xFF808000, 0xCE000000, "SHA3"),
+    (0xFF808000, 0xCE000000, "SHA3, SM3SS1"),
     (0xFF800000, 0xCE800000, "SHA3"),
-    (0xFFE0FC00, 0xCE608C00, "SHA3"),
-    (0xBFA0FC00, 0x0E20EC00, "FMLAL"),
-    (0xBFA0FC00, 0x2E20CC00, "FMLAL"),
+    (0xBF20FC00, 0x0E20EC00, "FMLAL, FMLSL"),
+    (0xBF20FC00, 0x2E20CC00, "FMLAL2, FMLSL2"),
+    (0xBFC0B400, 0x0F800000, "FMLAL (by element)"),
+    (0xBFC0B400, 0x2F808000, "FMLAL2 (by element)"),
+    (0xBF7FCC00, 0x0E70C800, "FMAXNMV, FMINV… of half precision with size 1"),
+    (0xFF7FCC00, 0x5E70C800, "FMAXNMP, FMINP… of half precision with size 1"),
     (0xBFE0FC00, 0x2E40FC00, "BFDOT"),
-    (0x1F20FC00, 0x0E00A400, "matrix multiply"),
     (0xBFE0FC00, 0x2E40EC00, "BFMMLA"),
+    (0x9FE0FC00, 0x0E80A400, "SMMLA, UMMLA"),
+    (0xBFE0FC00, 0x0E809C00, "USDOT"),
 )
+
 
 # Half-precision groups in which Unicorn 2.1.4 ends the process for unallocated words.
 # Two registers (0 Q U s1110 a 111100 opcode 10; s = 1: scalar): allocated opcodes by (U, a).
@@ -69,6 +70,8 @@ def _is_unallocated_half(word: int) -> bool:
 
 def is_implemented(word: int) -> bool:
     """The word isn't one of a later architecture extension, nor one that no architecture has."""
+    if word & 0xFF60_0000 == 0x9B40_0000 and word >> 10 & 31 != 31:  # SMULH, UMULH: should-be-one field
+        return False
     if word >> 25 & 7 == 7 and _is_unallocated_half(word):
         return False
-    return all(word & mask != match for mask, match, what in _LATER_EXTENSIONS if what)
+    return all(word & mask != match for mask, match, _ in _UNALLOCATED)
