@@ -232,7 +232,7 @@ def _float_constant(checker: ExpressionChecker, name: str, node: s.Call) -> t.Ex
     return t.FloatConst(ty, node.at.loc, round_to(value, ty))
 
 
-def _assume(checker: ExpressionChecker, name: str, node: s.Call) -> t.Expr:
+def _assume(checker: ExpressionChecker, _name: str, node: s.Call) -> t.Expr:
     """Hints without code: the arguments are checked, not evaluated."""
     for arg in node.args:
         checker.value(arg)

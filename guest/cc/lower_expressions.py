@@ -361,11 +361,11 @@ class ExpressionLowering(MemoryLowering):
         left, right = e.left, e.right
         if e.op in _COMMUTATIVE and isinstance(left, t.IntConst):
             left, right = right, left
-        a = self.operand(left)
-        b = self._shift_amount(right, ty) if e.op in ("<<", ">>") else self.operand(right)
-        if isinstance(a, Imm) and isinstance(b, Imm):
-            a = self.constant(ty, a.value)
-        return self.binary(op, ty, a, b)
+        x = self.operand(left)
+        y = self._shift_amount(right, ty) if e.op in ("<<", ">>") else self.operand(right)
+        if isinstance(x, Imm) and isinstance(y, Imm):
+            x = self.constant(ty, x.value)
+        return self.binary(op, ty, x, y)
 
     def _shift_amount(self, e: t.Expr, ty: Ty) -> Operand:
         amount = self.operand(e)

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import io
-import os
 import re
 import time
 from dataclasses import dataclass, field
@@ -21,20 +20,20 @@ from guest.cc.ir import SourceLoc
 COMPILER_INCLUDE = Path(__file__).parent / "include"
 
 _PERMISSIONS = {
-    "GLOBAL": 0,
-    "EXECUTIVE": 1,
-    "MUTABLE_LOAD": 6,
-    "BRANCH_SEALED_PAIR": 8,
-    "COMPARTMENT_ID": 7,
-    "SYSTEM_REGS": 9,
-    "UNSEAL": 10,
-    "SEAL": 11,
-    "STORE_LOCAL": 12,
-    "STORE_CAP": 13,
-    "LOAD_CAP": 14,
-    "EXECUTE": 15,
-    "STORE": 16,
-    "LOAD": 17,
+    "__CHERI_CAP_PERMISSION_GLOBAL__": 0,
+    "__CHERI_CAP_PERMISSION_PERMIT_EXECUTE__": 15,
+    "__CHERI_CAP_PERMISSION_PERMIT_LOAD__": 17,
+    "__CHERI_CAP_PERMISSION_PERMIT_STORE__": 16,
+    "__CHERI_CAP_PERMISSION_PERMIT_LOAD_CAPABILITY__": 14,
+    "__CHERI_CAP_PERMISSION_PERMIT_STORE_CAPABILITY__": 13,
+    "__CHERI_CAP_PERMISSION_PERMIT_STORE_LOCAL__": 12,
+    "__CHERI_CAP_PERMISSION_PERMIT_SEAL__": 11,
+    "__CHERI_CAP_PERMISSION_PERMIT_UNSEAL__": 10,
+    "__CHERI_CAP_PERMISSION_ACCESS_SYSTEM_REGISTERS__": 9,
+    "__ARM_CAP_PERMISSION_EXECUTIVE__": 1,
+    "__ARM_CAP_PERMISSION_MUTABLE_LOAD__": 6,
+    "__ARM_CAP_PERMISSION_COMPARTMENT_ID__": 7,
+    "__ARM_CAP_PERMISSION_BRANCH_SEALED_PAIR__": 8,
 }
 _INTEGER_LIMITS = {
     "SCHAR": 0x7F,
@@ -83,7 +82,6 @@ _PLAIN = {
     "__ARM_ARCH": "8",
     "__ARM_64BIT_STATE": "1",
     "__ARM_FEATURE_C64": "1",
-    "__ARM_CAP_PERMIT_MUTABLE_LOAD__": str(1 << 6),
     "__CHERI__": "1",
     "__CHERI_CAPABILITY_WIDTH__": "128",
     "__CHERI_PURE_CAPABILITY__": "2",
@@ -114,7 +112,7 @@ _PLAIN = {
 def predefined_macros(optimize: int) -> list[str]:
     """`NAME value` lines of what the compiler defines."""
     lines = [f"{name} {value}" for name, value in _PLAIN.items()]
-    lines += [f"__CHERI_CAP_PERMISSION_{name}__ {1 << bit}" for name, bit in _PERMISSIONS.items()]
+    lines += [f"{name} {1 << bit}" for name, bit in _PERMISSIONS.items()]
     lines += [f"__{name}_MAX__ {value}{'L' * (value >> 31 > 0)}" for name, value in _INTEGER_LIMITS.items()]
     lines += [f"__{name}_TYPE__ {value}" for name, value in _TYPES.items()]
     lines += [f"__SIZEOF_{name}__ {value}" for name, value in _SIZES.items()]
@@ -195,7 +193,7 @@ def preprocess(
     """Preprocessed text of one source file, and the files it included."""
     p = _Preprocessor(diagnostics)
     for old, new in options.prefix_map:
-        p.rewrite_paths.insert(0, (re.escape(os.path.abspath(old)) + "(.*)", new + r"\1"))
+        p.rewrite_paths.insert(0, (re.escape(str(Path(old).absolute())) + "(.*)", new + r"\1"))
     for directory in [*options.include_dirs, *options.system_dirs, str(COMPILER_INCLUDE)]:
         p.add_path(directory)
     for line in predefined_macros(options.optimize):
@@ -210,7 +208,7 @@ def preprocess(
         p.define(f"{name} {value if '=' in define else '1'}")
     for name in options.undefines:
         p.undef(name)
-    prefix = "".join(f'#include "{os.path.abspath(name)}"\n' for name in options.includes)
+    prefix = "".join(f'#include "{Path(name).absolute()}"\n' for name in options.includes)
     if prefix:
         text = f'{prefix}#line 1 "{path}"\n{text}'
     out = io.StringIO()
