@@ -65,9 +65,8 @@ def encode_with_keystone(mnemonic: str, operands: str, c64: bool) -> int:
     try:
         data, _ = _engine().asm(text, 0)
     except keystone.KsError as error:
-        if error.errno == keystone.KS_ERR_ASM_MNEMONICFAIL:
-            if not _is_mnemonic(mnemonic):
-                raise AssemblyError(f"there is no instruction '{mnemonic}'") from None
+        if error.errno == keystone.KS_ERR_ASM_MNEMONICFAIL and not _is_mnemonic(mnemonic):
+            raise AssemblyError(f"there is no instruction '{mnemonic}'") from None
         raise AssemblyError(f"'{mnemonic}' doesn't take these operands") from None
     if data is None or len(data) != 4:
         raise AssemblyError(f"'{mnemonic}' doesn't take these operands")
