@@ -46,7 +46,9 @@ class _Access:
         unscaled = "" if scaled else "u"
         mode = "=" if self.is_load else ""
         where = "[$c, #$#]" if offset else "[$c]"
-        mi.t = templates[f"{'ld' if self.is_load else 'st'}{unscaled}r{self.mnemonic} {mode}${self.view}, {where}"]
+        mi.t = templates[
+            f"{'ld' if self.is_load else 'st'}{unscaled}r{self.mnemonic} {mode}${self.view}, {where}"
+        ]
         mi.ops = [self.value, self.base, offset] if offset else [self.value, self.base]
         return True
 

@@ -78,4 +78,3 @@ def duplicate_dispatch(function: MFunction) -> None:
         growth += len(copied)
         block.code[-1:] = copied
         block.successors = list(dict.fromkeys([*block.successors, *target.successors]))
-

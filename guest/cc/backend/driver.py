@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from guest.cc import ir
-from guest.cc.backend import autoindex, dispatch, emit, flow, frame, layout, regalloc
+from guest.cc.backend import autoindex, dispatch, dwarf, emit, flow, frame, layout, regalloc
 from guest.cc.backend.mir import MFunction, Templates
 from guest.cc.backend.options import Options
 from guest.cc.backend.passes.cleanup import clean_control_flow
@@ -18,36 +18,43 @@ def compile_module(module: ir.Module, options: Options | None = None) -> str:
     templates = Templates()
     files = emit.Files()
     body: list[str] = []
+    described: list[dwarf.FunctionInfo] = []
     if options.optimize:
         optimize_module(module)
     for function in module.functions:
         dispatch.merge_indirect_jumps(function)
         if options.optimize:
             optimize_function(function)
-        machine = compile_function(function, options, templates)
+        machine, info = compile_function(function, options, templates)
+        described.append(info)
         body += emit.function_text(function, machine, options, files)
     for data in module.data:
         body += emit.data_text(data, options)
+    if options.debug:
+        body += dwarf.debug_sections(module.name, described, module.debug_types)
     return "\n".join([*_header(module, files), *body, *_footer(module, options)]) + "\n"
 
 
-def compile_function(function: ir.Function, options: Options, templates: Templates) -> MFunction:
-    """Machine code of one function, all registers physical."""
+def compile_function(
+    function: ir.Function, options: Options, templates: Templates
+) -> tuple[MFunction, dwarf.FunctionInfo]:
+    """Machine code of one function, all registers physical, and where its variables are."""
     clean_control_flow(function)
     lower_switches(function)
-    machine, _ = select_function(function, options, templates)
+    machine, selector = select_function(function, options, templates)
     layout.drop_unreachable(machine)
     if options.optimize:
         dispatch.hoist_table_addresses(machine)
         autoindex.form_indexed(machine, templates)
     _set_frequencies(machine)
     regalloc.allocate(machine, templates)
-    frame.lower_frame(machine, templates)
+    layout_of_frame = frame.lower_frame(machine, templates)
     if options.optimize:
         dispatch.duplicate_dispatch(machine)
     layout.fall_through(machine, templates)
     layout.extend_reach(machine, templates)
-    return machine
+    info = dwarf.describe_function(function, machine, layout_of_frame, selector.register_map)
+    return machine, info
 
 
 def _set_frequencies(machine: MFunction) -> None:

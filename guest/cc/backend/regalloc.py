@@ -332,6 +332,9 @@ def _spill(
     groups: dict[int, int] = {r: allocator.find(r) for r in live.ranges if allocator.find(r) in chosen}
     remat = {r: allocator.remat[r] for r in chosen if r in allocator.remat}
     slots = _spill_slots(function, allocator, [r for r in allocator.spilled if r not in remat])
+    for register, group in groups.items():
+        if group in slots:
+            function.spill_of[register] = slots[group]
     rewriter = _Rewriter(function, templates, spills, groups, remat, slots)
     for block in function.blocks:
         block.code = rewriter.block(block.code)

@@ -77,9 +77,7 @@ _BY_REGISTER = frozenset(
 )
 
 
-def _name_constants(
-    op: ir.Op, constants: dict[tuple[int, ir.Ty], ir.VReg], fresh: FreshRegisters
-) -> None:
+def _name_constants(op: ir.Op, constants: dict[tuple[int, ir.Ty], ir.VReg], fresh: FreshRegisters) -> None:
     """Give immediates that no instruction can hold a register of the loop's preheader."""
     if isinstance(op, ir.Binary) and isinstance(op.b, ir.Imm) and op.dst.ty in BITS:
         bits = BITS[op.dst.ty]
