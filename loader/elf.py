@@ -475,9 +475,16 @@ class ElfImage:
         for i in range(position - 1, max(-1, position - 9), -1):
             symbol = symbols[i]
             offset = vaddr - symbol.address
-            if symbol.size == 0 or offset < symbol.size:
+            if offset < symbol.size or (symbol.size == 0 and vaddr < self._end_of_section(symbol)):
                 return symbol, offset
         return None
+
+    def _end_of_section(self, symbol: Symbol) -> int:
+        """Where the section of a symbol ends: how far a symbol without size may reach."""
+        if symbol.shndx >= len(self.sections):
+            return symbol.address + 1
+        section = self.sections[symbol.shndx]
+        return section.addr + section.size
 
     def find_symbol(self, name: str) -> Symbol | None:
         """A defined symbol by name: globals first, `.symtab` before the dynamic table."""
