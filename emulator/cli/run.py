@@ -112,22 +112,31 @@ def _request(arguments: argparse.Namespace) -> Request:
         if guest and not guest.startswith("/"):
             raise UserError(f"run: --dir {item}: the guest's path must start with /")
         directories.append((host, guest or None))
-    libraries = [part for item in arguments.library_path for part in item.split(":") if part]
     return Request(
-        arguments.program, arguments.arguments, arguments.root, directories, libraries, environment
+        arguments.program,
+        arguments.arguments,
+        arguments.root,
+        directories,
+        _library_directories(arguments),
+        environment,
     )
+
+
+def _library_directories(arguments: argparse.Namespace) -> list[str]:
+    return [part for item in arguments.library_path for part in item.split(":") if part]
 
 
 def _options(arguments: argparse.Namespace) -> Options:
     from emulator.linux.abi import Profile
     from emulator.linux.kernel import Options
+    from emulator.linux.session import host_guest_path
 
     options = Options(
         max_instructions=arguments.max_instructions,
         real_time=arguments.real_time,
         profile=Profile(arguments.abi),
         strict_restricted=arguments.strict_restricted,
-        library_path=[part for item in arguments.library_path for part in item.split(":") if part],
+        library_path=[host_guest_path(part) for part in _library_directories(arguments)],
     )
     if arguments.memory is not None:
         options.memory_limit = arguments.memory

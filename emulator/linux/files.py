@@ -51,6 +51,15 @@ class HostNode:
         """What the host's link says; it is interpreted as a guest path."""
         return str(Path(self.path).readlink()) if stat.S_ISLNK(self.info.st_mode) else None
 
+    def read(self) -> bytes:
+        """The whole contents of a regular file; SyscallError when it can't be read."""
+        if not stat.S_ISREG(self.info.st_mode):
+            raise SyscallError(Errno.EACCES)
+        try:
+            return Path(self.path).read_bytes()
+        except OSError as error:
+            raise SyscallError(guest_errno(error)) from None
+
 
 @dataclass(frozen=True, slots=True)
 class VirtualDirectory:

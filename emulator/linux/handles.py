@@ -476,6 +476,7 @@ class SocketPairEnd(OpenFile):
     """One end of socketpair(AF_UNIX, SOCK_STREAM): two pipes."""
 
     path = "socket:[1]"
+    _output_ended = False
 
     def __init__(self, incoming: PipeBuffer, outgoing: PipeBuffer, flags: int) -> None:
         super().__init__(flags | Open.RDWR)
@@ -485,7 +486,13 @@ class SocketPairEnd(OpenFile):
     def closed(self) -> None:
         """Both directions end."""
         self._in.closed()
-        self._out.closed()
+        self.end_output()
+
+    def end_output(self) -> None:
+        """shutdown(SHUT_WR): the other end reads an end of file."""
+        if not self._output_ended:
+            self._output_ended = True
+            self._out.closed()
 
     def read(self, task: Task, size: int) -> bytes:
         """Receive."""
@@ -493,7 +500,10 @@ class SocketPairEnd(OpenFile):
         return self._in.read(task, size)
 
     def write(self, task: Task, data: bytes) -> int:
-        """Send."""
+        """Send; EPIPE and SIGPIPE after shutdown."""
+        if self._output_ended:
+            task.broken_pipe()
+            raise SyscallError(Errno.EPIPE)
         self._out.flags = self.flags & Open.NONBLOCK | Open.WRONLY
         return self._out.write(task, data)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 import select
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TextIO
 from weakref import WeakValueDictionary
@@ -35,7 +35,7 @@ from emulator.memory.frames import FramePool
 from emulator.memory.interface import Memory
 from emulator.state.pe import Pe
 from morello_isa.capability import CAP_NULL, MASK64, Capability
-from morello_isa.errors import UserError
+from morello_isa.errors import EXIT_CANNOT_EXECUTE, UserError
 
 FIRST_PID = 100
 
@@ -50,9 +50,9 @@ class Options:
     memory_limit: int = DEFAULT_MEMORY
     real_time: bool = False
     profile: Profile = Profile.FULL
+    library_path: Sequence[str] = ()
+    """Guest directories where the host-side linker looks first."""
     seed: int = 0
-    library_path: list[str] = field(default_factory=list)
-    """Directories (guest paths) that `--library-path` adds for the loader."""
     strict_restricted: str = ""
     """"": system calls from Restricted are allowed; "eperm" or "fault": they are refused that way."""
 
@@ -108,6 +108,7 @@ class Kernel:
         self._current: Task | None = None
         self._slice_start = 0
         self._devices = DeviceTree()
+        self._calls: dict[int, Capability | None] = {}
 
     # -- shared services -------------------------------------------------------------------------------
 
@@ -191,7 +192,7 @@ class Kernel:
         pe = task.pe
         end = pe.instructions + budget
         self._current, self._slice_start = task, pe.instructions
-        while task.runnable and task.pe is pe and pe.instructions < end:
+        while task.runnable and task.pe is pe and pe.instructions < end and not self._calls.get(task.tid):
             if task.engine.run(end - pe.instructions).kind is StopKind.IDLE:
                 break
         self._retire(task)
@@ -358,6 +359,39 @@ class Kernel:
         if number not in self.statistics.unknown:
             self.statistics.unknown.add(number)
             self.errors.write(f"morello: system call {number} is not there (ENOSYS)\n")
+
+    # -- functions of the guest that the host calls ------------------------------------------------------
+
+    def run_call(self, task: Task) -> Capability:
+        """Run a thread until it calls `morello_return`; UserError when it ends otherwise."""
+        outer = self._current
+        if outer is not None:
+            self._retire(outer)
+        self._calls[task.tid] = None
+        self.add_task(task)
+        while task.alive and self._calls[task.tid] is None:
+            if not self._wake(task):
+                if task.alive and self._calls[task.tid] is None:
+                    self._idle()
+            elif not self._run_slice(task):
+                break
+        result = self._calls.pop(task.tid)
+        if task.alive:
+            self._remove_task(task)
+        self._current = outer
+        if outer is not None:
+            self._slice_start = outer.pe.instructions
+        if result is None:
+            raise UserError("a function that the dynamic linker called did not return", EXIT_CANNOT_EXECUTE)
+        return result
+
+    def end_call(self, task: Task, result: Capability) -> bool:
+        """`morello_return`: the function of `run_call` is over; False for any other thread."""
+        if task.tid not in self._calls:
+            return False
+        self._calls[task.tid] = result
+        task.engine.request_stop(None)
+        return True
 
     # -- the end of threads and processes ----------------------------------------------------------------
 

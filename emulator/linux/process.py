@@ -24,8 +24,9 @@ from morello_isa.capability import CAP_NULL, Capability
 if TYPE_CHECKING:
     from emulator.engine.api import Engine
     from emulator.linux.kernel import Kernel
+    from emulator.linux.linking import ProcessLinker
     from emulator.linux.signals import Action, SignalInfo
-    from emulator.linux.sys_loader import LoaderState
+    from emulator.linux.sys_loader import LoaderService
     from emulator.state.pe import Pe
     from loader.elf import ElfImage
 
@@ -181,8 +182,6 @@ class Process:
     tasks: list[Task] = field(default_factory=list)
     children: list[Process] = field(default_factory=list)
     images: list[LoadedImage] = field(default_factory=list)
-    loader: LoaderState | None = None
-    """The loader service's libraries, once the process has used it (a forked process starts without)."""
     executable: str = ""
     arguments: list[bytes] = field(default_factory=list)
     environment: list[bytes] = field(default_factory=list)
@@ -204,6 +203,10 @@ class Process:
     """Virtual time (ns) at which SIGALRM comes (setitimer, alarm)."""
     alarm_interval: int = 0
     limits: dict[int, tuple[int, int]] = field(default_factory=dict)
+    linker: ProcessLinker | None = None
+    """The host-side dynamic linker, once something has used it; a forked child has none."""
+    loader: LoaderService | None = None
+    """State of the loader service, likewise."""
 
     @property
     def alive(self) -> bool:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emulator.linux.abi import (
@@ -24,7 +23,9 @@ from emulator.linux.abi import (
 )
 from emulator.linux.errors import Errno, SyscallError
 from emulator.linux.files import HostNode, Place
+from emulator.linux.linking import RETURN_OFFSET, ProcessLinker
 from emulator.linux.process import Heap, LoadedImage, Process, Task
+from emulator.linux.registers import new_pe
 from emulator.linux.sys_memory import MMAP_HIGH, MMAP_LOW, OWNER, find_place, page_up
 from emulator.linux.sys_system import STACK_SIZE
 from emulator.linux.sys_time import TICKS
@@ -54,8 +55,11 @@ BSP = Perm.BRANCH_SEALED_PAIR
 PIE_BASE = 0x1000_0000
 STACK_TOP = 0xFFFF_FFFF_0000
 TRAMPOLINE = 0xFFFF_FFFF_1000
-"""The page with the return from signal handlers: mov x8, #139; svc #0."""
-TRAMPOLINE_CODE = struct.pack("<II", 0xD2801168, 0xD4000001)
+"""The page with the return from signal handlers, and from functions that the host calls."""
+TRAMPOLINE_CODE = struct.pack("<II", 0xD2801168, 0xD4000001).ljust(RETURN_OFFSET, b"\0") + struct.pack(
+    "<II", 0xD2800008 | 0x4D4E << 5, 0xD4000001
+)
+"""mov x8, #139; svc #0; mov x8, #0x4d4e; svc #0."""
 SCRIPT_DEPTH = 4
 PLATFORM = b"aarch64"
 MINIMUM_SIGNAL_STACK = {8: 4720, 16: 6144}
@@ -105,10 +109,7 @@ def _read(place: Place) -> bytes:
     node = place.existing()
     if not isinstance(node, HostNode):
         raise SyscallError(Errno.EACCES)
-    try:
-        return Path(node.path).read_bytes()
-    except OSError:
-        raise SyscallError(Errno.EACCES) from None
+    return node.read()
 
 
 def _interpreter(kernel: Kernel, process: Process, image: ElfImage) -> LoadedFile | None:
@@ -394,49 +395,6 @@ def _capability_entries(
 # -- registers -----------------------------------------------------------------------------------------
 
 
-def new_pe(kernel: Kernel) -> Pe:
-    """A PE as Linux leaves it for user space: EL0, capabilities and SIMD enabled, everything else zero."""
-    pe = Pe()
-    pe.pstate.el, pe.pstate.sp, pe.pstate.daif = 0, 0, 0
-    pe.stack[:] = [CAP_NULL] * 5
-    pe.data[:] = [CAP_NULL] * 5
-    for name, value in USER_SPACE_CONTROLS.items():
-        pe.sysregs.values[name] = value
-    pe.sysregs.read_hooks["CNTVCT_EL0"] = lambda: kernel.clock.monotonic() // 20
-    pe.context_stale = pe.translation_stale = True
-    return pe
-
-
-USER_SPACE_CONTROLS = {
-    "SCTLR_EL1": 0x34D5_D99D,
-    "TCR_EL1": 1 << 37 | 16,
-    "CPACR_EL1": 0x3C_0000,
-    "CPTR_EL3": 1 << 9,
-    "CPTR_EL2": 0,
-    "SCR_EL3": 0,
-    "CNTKCTL_EL1": 3,
-    "CNTFRQ_EL0": 50_000_000,
-}
-
-
-def copy_pe(source: Pe) -> Pe:
-    """The registers of a forked thread."""
-    pe = Pe()
-    pe.x[:] = source.x[:]
-    pe.v[:] = source.v[:]
-    pe.c[:] = source.c
-    pe.stack[:] = source.stack
-    pe.data[:] = source.data
-    pe.pcc = source.pcc
-    state = source.pstate
-    pe.pstate = type(state)(**{name: getattr(state, name) for name in type(state).__slots__})
-    pe.sysregs.values.update(source.sysregs.values)
-    pe.sysregs.capabilities.update(source.sysregs.capabilities)
-    pe.sysregs.read_hooks.update(source.sysregs.read_hooks)
-    pe.context_stale = pe.translation_stale = True
-    return pe
-
-
 def _set_registers(pe: Pe, process: Process, started: LoadedImage, stack: StackImage, count: int) -> None:
     entry = started.image.entry + started.bias
     pe.pstate.c64 = bool(entry & 1)
@@ -494,7 +452,17 @@ def load_program(
     stack = build_stack(process, program, environment, entries, kernel.random_bytes(16))
     pe = new_pe(kernel)
     _set_registers(pe, process, interpreter or main, stack, len(program.arguments))
+    if image.is_purecap and image.interp is not None and interpreter is None:
+        _link(kernel, process, pe)
     return pe
+
+
+def _link(kernel: Kernel, process: Process, pe: Pe) -> None:
+    """The interpreter is not there: the host-side linker does its work, constructors included."""
+    linker = process.linker = ProcessLinker(kernel, process, pe)
+    item = linker.adopt()
+    linker.start_main_thread(pe)
+    linker.run_constructors(item)
 
 
 def _map_trampoline(process: Process) -> None:
@@ -551,4 +519,6 @@ _PROGRAM_ATTRIBUTES = (
     "heap",
     "reservations",
     "trampoline",
+    "linker",
+    "loader",
 )

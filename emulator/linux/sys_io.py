@@ -19,7 +19,6 @@ from emulator.linux.handles import (
     OpenFile,
     PipeBuffer,
     PipeEnd,
-    SocketPairEnd,
 )
 from emulator.linux.table import (
     Family,
@@ -205,40 +204,19 @@ def pipe2(task: Task, pipefd: Capability, flags: int) -> int:
         PipeEnd(buffer, flags & Open.NONBLOCK),
         PipeEnd(buffer, flags & Open.NONBLOCK | Open.WRONLY),
     )
-    numbers = _add_pair(task, reader, writer, bool(flags & Open.CLOEXEC))
+    numbers = add_pair(task, reader, writer, bool(flags & Open.CLOEXEC))
     task.memory.write(pipefd, struct.pack("<ii", *numbers))
     return 0
 
 
-def _add_pair(task: Task, first: OpenFile, second: OpenFile, close_on_exec: bool) -> tuple[int, int]:
+def add_pair(task: Task, first: OpenFile, second: OpenFile, close_on_exec: bool) -> tuple[int, int]:
+    """Numbers for both ends of something, or for neither."""
     one = task.descriptors.add(first, close_on_exec)
     try:
         return one, task.descriptors.add(second, close_on_exec)
     except SyscallError:
         task.descriptors.close(one)
         raise
-
-
-@FAMILY.syscall(199, "socketpair", Int("family"), Int("type"), Int("protocol"), Pointer("sv"))
-def socketpair(task: Task, family: int, kind: int, protocol: int, sv: Capability) -> int:
-    """AF_UNIX stream pairs; there is no network."""
-    if family != 1:
-        raise SyscallError(Errno.EAFNOSUPPORT)
-    if kind & 0xF != 1 or protocol not in (0, 1):
-        raise SyscallError(Errno.EPROTONOSUPPORT)
-    task.memory.check(sv, 8, True)
-    there, back = PipeBuffer(), PipeBuffer()
-    flags = kind & Open.NONBLOCK
-    pair = SocketPairEnd(there, back, flags), SocketPairEnd(back, there, flags)
-    numbers = _add_pair(task, *pair, bool(kind & Open.CLOEXEC))
-    task.memory.write(sv, struct.pack("<ii", *numbers))
-    return 0
-
-
-@FAMILY.syscall(198, "socket", Int("family"), Int("type"), Int("protocol"))
-def socket(task: Task, family: int, kind: int, protocol: int) -> int:
-    """There is no network: no address family is supported."""
-    raise SyscallError(Errno.EAFNOSUPPORT)
 
 
 @FAMILY.syscall(19, "eventfd2", UInt("initval"), Flags("flags", OPEN_NAMES))

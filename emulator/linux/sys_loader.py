@@ -1,209 +1,251 @@
-"""The loader service: dlopen and its family for static programs, and compartments (docs/loader-service.md).
+"""The loader service: dlopen for static programs, and the dl* stubs of host-linked ones.
 
-One private system call, `SYS_morello_loader`; the work is `loader.dynamic` and `loader.compartment`.
+Not Linux: private numbers, served to Executive purecap code only (docs/loader-service.md).
 """
+
+# ruff: noqa: ARG001  (a handler takes all arguments of its call)
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from emulator.linux.errors import Errno, SyscallError
-from emulator.linux.files import HostNode
-from emulator.linux.guest_memory import ProcessMemory
-from emulator.linux.process import LoadedImage
-from emulator.linux.table import Family, Int, Pointer
-from emulator.linux.usermem import USER_ROOT
-from loader.capabilities import Roots, restricted
-from loader.compartment import Patcher, PatchReport, PatchTarget, dump_program_headers, dump_relocations
-from loader.dynamic import DynamicLinker
-from loader.elf_constants import DT
-from loader.library_path import LibraryPath
+from emulator.linux.linking import ProcessLinker
+from emulator.linux.process import ReplacedError
+from emulator.linux.table import Argument, Family, Int, Pointer, signed
+from loader.capabilities import restricted
+from loader.compartment import Patcher, PatchTarget, dump_program_headers, dump_relocations
+from loader.dynamic import Namespace
 from loader.loaded import GuestMemoryError, LoadedObject
-from morello_isa.capability import CAP_NULL, Capability
-from morello_isa.errors import UserError
+from loader.runtime_code import SERVICE_NUMBERS
+from morello_isa.capability import Capability
+from morello_isa.errors import EXIT_NOT_FOUND, UserError
 from morello_isa.permissions import Perm
 
 if TYPE_CHECKING:
     from emulator.linux.process import Task
 
 FAMILY = Family()
+LOADER = 0x4D4C
+GUEST_RETURN = 0x4D4E
 RTLD_GLOBAL = 0x100
-DROPPED = Perm.EXECUTIVE | Perm.SYSTEM
-"""What nothing in a compartment keeps."""
+TEXT_ERROR, TEXT_HEADERS, TEXT_TABLES, TEXT_PATCHES = range(4)
+COMPARTMENT_LOSES = int(Perm.EXECUTIVE | Perm.SYSTEM)
+"""Permissions that nothing in a compartment keeps."""
 
 
 @dataclass(slots=True)
-class Library:
-    """What a handle stands for."""
+class Handle:
+    """An open library."""
 
     item: LoadedObject
-    init: list[Capability]
-    headers: str = ""
-    tables: str = ""
-    report: PatchReport | None = None
+    namespace: Namespace
+    constructors: list[Capability]
+    destructors: list[Capability] | None = None
+    is_restricted: bool = False
+    texts: tuple[str, str, str] = ("", "", "")
+    """Headers and relocation tables before the library was restricted, and what restricting did."""
 
 
-@dataclass(slots=True)
-class LoaderState:
-    """The loader of one process; handles are indexes into `libraries` plus one."""
+class LoaderService:
+    """State of the service in one process."""
 
-    linker: DynamicLinker
-    memory: ProcessMemory
-    libraries: list[Library | None] = field(default_factory=list)
-    error: str = ""
+    def __init__(self, linker: ProcessLinker) -> None:
+        self.process_linker = linker
+        self.linker = linker.linker
+        self.handles: dict[int, Handle] = {}
+        self.error = ""
+
+    def handle(self, number: int) -> Handle:
+        """EINVAL for a number that is no handle."""
+        found = self.handles.get(number)
+        if found is None:
+            self.error = f"{number} is not the handle of a library"
+            raise SyscallError(Errno.EINVAL)
+        return found
+
+    def targets(self, handle: Handle) -> list[PatchTarget]:
+        """The library and what it needs, without the program itself."""
+        program = self.linker.base.objects[0]
+        items = self.linker.closure(handle.item)
+        return [PatchTarget(i.image, i.path, i.bias) for i in items if i is not program]
+
+    def dump(self, handle: Handle) -> tuple[str, str]:
+        """Texts 1 and 2 as they are now."""
+        targets = self.targets(handle)
+        headers = dump_program_headers(targets, self.process_linker.root)[1:]
+        tables = dump_relocations(targets, self.process_linker.memory)[1:]
+        return _lines(headers), _lines(tables)
 
 
-def _state(task: Task) -> LoaderState:
+def _service(task: Task) -> LoaderService:
+    """The process's service, made when it is first used. EPERM for Restricted code."""
     process = task.process
-    state = process.loader
-    if state is None:
-        memory = ProcessMemory(process)
-        library_path = LibraryPath(_reader(task), extra=task.kernel.options.library_path)
-        roots = Roots(rx=USER_ROOT, rw=USER_ROOT)
-        state = process.loader = LoaderState(DynamicLinker(memory, roots, library_path), memory)
-    return state
-
-
-def _reader(task: Task) -> Callable[[str], bytes | None]:
-    """Contents of files that the guest may see; None for everything else."""
-    kernel, process = task.kernel, task.process
-
-    def read(path: str) -> bytes | None:
-        try:
-            node = kernel.view.walk(path, process.cwd).existing()
-            return Path(node.path).read_bytes() if isinstance(node, HostNode) else None
-        except (SyscallError, OSError):
-            return None
-
-    return read
-
-
-def _library(state: LoaderState, handle: int) -> Library:
-    found = state.libraries[handle - 1] if 0 < handle <= len(state.libraries) else None
-    if found is None:
-        state.error = f"{handle} is not a handle of the loader"
-        raise SyscallError(Errno.EINVAL)
-    return found
-
-
-def _targets(state: LoaderState, library: Library) -> list[PatchTarget]:
-    return [PatchTarget(o.image, o.path, o.bias) for o in state.linker.closure(library.item)]
-
-
-# -- operations: (task, state, arguments) -> result ----------------------------------------------------
-
-
-def _open(task: Task, state: LoaderState, arguments: tuple[Capability, ...]) -> int:
-    path = task.memory.path(arguments[0])
-    flags, namespace_id = arguments[1].value, arguments[2].value
-    namespace = state.linker.base if namespace_id == 0 else state.linker.new_namespace()
-    state.memory.name = path
-    item = state.linker.open(path, namespace, None, bool(flags & RTLD_GLOBAL))
-    for loaded in state.linker.closure(item):
-        image = LoadedImage(loaded.image, loaded.bias, loaded.path)
-        if image not in task.process.images:
-            task.process.images.append(image)
-    state.libraries.append(Library(item, state.linker.constructors(item)))
-    return len(state.libraries)
-
-
-def _symbol(task: Task, state: LoaderState, arguments: tuple[Capability, ...]) -> Capability:
-    library = _library(state, arguments[0].value)
-    name = task.memory.string(arguments[1]).decode("utf-8", "replace")
-    definition = state.linker.resolve(name, None, state.linker.closure(library.item))
-    if definition is None:
-        state.error = f"{library.item.path} has no symbol {name}"
-        return CAP_NULL
-    capability = state.linker.capability_of(definition)
-    return capability if library.report is None else restricted(capability, USER_ROOT, None, DROPPED)
-
-
-def _close(_task: Task, state: LoaderState, arguments: tuple[Capability, ...]) -> int:
-    library = _library(state, arguments[0].value)
-    state.libraries[arguments[0].value - 1] = None
-    for namespace in state.linker.namespaces:
-        if library.item in namespace.objects:
-            state.linker.close(library.item, namespace)
-    return 0
-
-
-def _init(_task: Task, state: LoaderState, arguments: tuple[Capability, ...]) -> Capability:
-    functions = _library(state, arguments[0].value).init
-    return _nth(functions, arguments[1].value)
-
-
-def _fini(_task: Task, state: LoaderState, arguments: tuple[Capability, ...]) -> Capability:
-    item = _library(state, arguments[0].value).item
-    info = item.image.dynamic
-    if info is None or not info.get(DT.FINI_ARRAYSZ):
-        return CAP_NULL
-    start, count = info.get(DT.FINI_ARRAY) + item.bias, info.get(DT.FINI_ARRAYSZ) // 16
-    functions = [state.memory.read_capability(start + 16 * i) for i in reversed(range(count))]
-    return _nth(functions, arguments[1].value)
-
-
-def _nth(functions: list[Capability], n: int) -> Capability:
-    return functions[n] if n < len(functions) else CAP_NULL
-
-
-def _restrict(_task: Task, state: LoaderState, arguments: tuple[Capability, ...]) -> int:
-    library = _library(state, arguments[0].value)
-    targets = _targets(state, library)
-    library.headers = "\n".join(dump_program_headers(targets, USER_ROOT)[1:]) + "\n"
-    library.tables = "\n".join(dump_relocations(targets, state.memory)[1:]) + "\n"
-    library.report = Patcher(state.memory, USER_ROOT, dropped=DROPPED).patch(targets)
-    return len(library.report.patched)
-
-
-def _text(task: Task, state: LoaderState, arguments: tuple[Capability, ...]) -> int:
-    which, size, offset = arguments[1].value, arguments[3].value, arguments[4].value
-    if which == 0:
-        text = state.error
-    else:
-        library = _library(state, arguments[0].value)
-        targets = _targets(state, library)
-        if which == 1:
-            text = library.headers or "\n".join(dump_program_headers(targets, USER_ROOT)[1:]) + "\n"
-        elif which == 2:
-            text = library.tables or "\n".join(dump_relocations(targets, state.memory)[1:]) + "\n"
-        else:
-            text = "\n".join(library.report.lines()) + "\n" if library.report is not None else ""
-    part = text.encode()[offset : offset + size]
-    task.memory.write(arguments[2], part)
-    return len(part)
-
-
-OPERATIONS: tuple[Callable[[Task, LoaderState, tuple[Capability, ...]], int | Capability], ...] = (
-    _open,
-    _symbol,
-    _close,
-    _init,
-    _fini,
-    _restrict,
-    _text,
-)
-
-
-@FAMILY.syscall(
-    0x4D4C, "morello_loader", Int("operation"), Pointer("a"), Pointer("b"), Pointer("c"), Pointer("d"),
-    Pointer("e"),
-)  # fmt: skip
-def morello_loader(
-    task: Task, operation: int, a: Capability, b: Capability, c: Capability, d: Capability, e: Capability
-) -> int | Capability:
-    """One operation of the loader service; its number is an index into OPERATIONS."""
-    if not task.process.abi.is_purecap or not 0 <= operation < len(OPERATIONS):
+    if not process.abi.is_purecap:
         raise SyscallError(Errno.ENOSYS)
     if task.pe.is_restricted:
         raise SyscallError(Errno.EPERM)
-    state = _state(task)
+    if process.loader is None:
+        linker = process.linker
+        if linker is None:
+            linker = process.linker = ProcessLinker(task.kernel, process)
+            linker.adopt()
+            linker.linker.tls.limit = linker.linker.tls.used
+        process.loader = LoaderService(linker)
+    process.loader.process_linker.calls.template = task.pe
+    return process.loader
+
+
+def _open(task: Task, service: LoaderService, arguments: list[Capability]) -> int:
+    path, flags, where = arguments[0], arguments[1].value, signed(arguments[2].value, 64)
+    linker = service.linker
     try:
-        return OPERATIONS[operation](task, state, (a, b, c, d, e))
+        if task.memory.is_null(path):
+            item, namespace, constructors = linker.base.objects[0], linker.base, []
+        else:
+            if where not in (0, -1):
+                raise SyscallError(Errno.EINVAL)
+            namespace = linker.new_namespace() if where == -1 else linker.base
+            caller = linker.base.objects[0]
+            item = linker.open(task.memory.path(path), namespace, caller, bool(flags & RTLD_GLOBAL))
+            constructors = linker.constructors(item)
     except UserError as error:
-        state.error = error.message
-        raise SyscallError(Errno.ENOENT) from None
-    except GuestMemoryError:
+        service.error = error.message
+        raise SyscallError(Errno.ENOENT if error.status == EXIT_NOT_FOUND else Errno.ENOEXEC) from None
+    service.process_linker.note_images()
+    number = len(service.handles) + 1
+    service.handles[number] = Handle(item, namespace, constructors)
+    return number
+
+
+def _symbol(task: Task, service: LoaderService, arguments: list[Capability]) -> Capability | int:
+    handle = service.handle(arguments[0].value)
+    name = task.memory.string(arguments[1]).decode(errors="replace")
+    definition = service.linker.resolve(name, None, service.linker.closure(handle.item))
+    if definition is None:
+        service.error = f"{handle.item.path} has no symbol {name}"
+        return 0
+    try:
+        found = service.linker.capability_of(definition)
+    except UserError as error:
+        service.error = error.message
+        return 0
+    if handle.is_restricted:
+        return restricted(found, service.process_linker.root, None, COMPARTMENT_LOSES)
+    return found
+
+
+def _close(task: Task, service: LoaderService, arguments: list[Capability]) -> int:
+    handle = service.handle(arguments[0].value)
+    _finalisers(service, handle)
+    del service.handles[arguments[0].value]
+    return 0
+
+
+def _init(task: Task, service: LoaderService, arguments: list[Capability]) -> Capability | int:
+    handle = service.handle(arguments[0].value)
+    return _nth(handle.constructors, arguments[1].value)
+
+
+def _fini(task: Task, service: LoaderService, arguments: list[Capability]) -> Capability | int:
+    handle = service.handle(arguments[0].value)
+    return _nth(_finalisers(service, handle), arguments[1].value)
+
+
+def _finalisers(service: LoaderService, handle: Handle) -> list[Capability]:
+    """What dlclose has to call; asking is closing."""
+    if handle.destructors is None:
+        handle.destructors = service.linker.close(handle.item, handle.namespace)
+    return handle.destructors
+
+
+def _nth(functions: list[Capability], index: int) -> Capability | int:
+    return functions[index] if index < len(functions) else 0
+
+
+def _restrict(task: Task, service: LoaderService, arguments: list[Capability]) -> int:
+    handle = service.handle(arguments[0].value)
+    headers, tables = service.dump(handle)
+    linker = service.process_linker
+    report = Patcher(linker.memory, linker.root, dropped=COMPARTMENT_LOSES).patch(service.targets(handle))
+    handle.is_restricted = True
+    handle.texts = (headers, tables, _lines(report.lines()))
+    return len(report.patched)
+
+
+def _lines(lines: list[str]) -> str:
+    return "".join(line + "\n" for line in lines)
+
+
+def _text(task: Task, service: LoaderService, arguments: list[Capability]) -> int:
+    number, which, buffer = arguments[0].value, arguments[1].value, arguments[2]
+    size, offset = arguments[3].value, arguments[4].value
+    if which == TEXT_ERROR:
+        text = service.error
+    elif which in (TEXT_HEADERS, TEXT_TABLES, TEXT_PATCHES):
+        handle = service.handle(number)
+        texts = handle.texts if handle.is_restricted else (*service.dump(handle), "")
+        text = texts[which - 1]
+    else:
+        raise SyscallError(Errno.EINVAL)
+    data = text.encode(errors="replace")
+    part = data[offset : offset + min(size, 1 << 20)]
+    task.memory.write(buffer, part)
+    return len(part)
+
+
+Operation = Callable[["Task", LoaderService, list[Capability]], Capability | int]
+OPERATIONS: tuple[Operation, ...] = (_open, _symbol, _close, _init, _fini, _restrict, _text)
+
+
+@FAMILY.syscall(
+    LOADER,
+    "morello_loader",
+    Int("operation"),
+    Pointer("1"),
+    Pointer("2"),
+    Pointer("3"),
+    Pointer("4"),
+    Pointer("5"),
+)
+def morello_loader(task: Task, operation: int, *arguments: Capability) -> Capability | int:
+    """One operation of the service; see docs/loader-service.md."""
+    service = _service(task)
+    if not 0 <= operation < len(OPERATIONS):
+        raise SyscallError(Errno.EINVAL)
+    try:
+        return OPERATIONS[operation](task, service, list(arguments))
+    except GuestMemoryError as error:
+        service.error = str(error)
         raise SyscallError(Errno.EFAULT) from None
+
+
+def _dl_function(number: int) -> Callable[..., Capability]:
+    def call(task: Task, *arguments: Capability) -> Capability:
+        """A dl* function of a host-linked program, called through its stub."""
+        linker = task.process.linker
+        if linker is None:
+            raise SyscallError(Errno.ENOSYS)
+        if task.pe.is_restricted:
+            raise SyscallError(Errno.EPERM)
+        linker.calls.template = task.pe
+        result = linker.service.handle(number, list(arguments), task.pe.read_x(30))
+        linker.note_images()
+        return result
+
+    return call
+
+
+_THREE: tuple[Argument, ...] = (Pointer("1"), Pointer("2"), Pointer("3"))
+for _name, _number in SERVICE_NUMBERS.items():
+    FAMILY.syscall(_number, _name, *_THREE)(_dl_function(_number))
+
+
+@FAMILY.syscall(GUEST_RETURN, "morello_return", Pointer("result"))
+def morello_return(task: Task, result: Capability) -> None:
+    """A function that the host called has returned."""
+    if not task.kernel.end_call(task, result):
+        raise SyscallError(Errno.ENOSYS)
+    raise ReplacedError

@@ -13,7 +13,8 @@ from emulator.linux.errors import Errno, SyscallError
 from emulator.linux.kernel_limits import TASK_LIMIT
 from emulator.linux.paths import AT_FDCWD, AT_FLAG_NAMES, locate
 from emulator.linux.process import Process, ReplacedError, Task
-from emulator.linux.start import copy_pe, execute
+from emulator.linux.registers import copy_pe
+from emulator.linux.start import execute
 from emulator.linux.table import (
     DirFd,
     Family,
