@@ -196,7 +196,7 @@ def _flag(command: _Command, item: str) -> bool:
         command.explicit_static = command.explicit_static or name == "-static-pie"
     elif name in ("-no-pie", "-nopie"):
         options.pie = False
-    elif name == "-board":
+    elif name in ("-board", "-board=morello"):
         options.board = True
         options.static = command.explicit_static = True
     elif name in ("-whole-archive", "-no-whole-archive"):

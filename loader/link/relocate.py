@@ -121,7 +121,7 @@ class Relocator:
         self.diagnostics = diagnostics
         self.needs = addresses.needs
         self._moves = addresses.options.is_pic
-        self._compute: dict[Expr, Callable[[_At], int]] = {
+        compute: dict[Expr, Callable[[_At], int]] = {
             Expr.ABS: self._abs,
             Expr.PREL: self._prel,
             Expr.PREL_GRANULE: self._prel_granule,
@@ -139,6 +139,7 @@ class Relocator:
             Expr.TLSDESC: self._tls_descriptor,
             Expr.TLSDESC_PAGE_PREL: lambda at: _page(self._tls_descriptor(at)) - _page(at.place),
         }
+        self._compute = {n: compute[row.expr] for n, row in rel.STATIC.items() if row.expr in compute}
 
     def relocate(self, section: InputSection, out: bytearray) -> None:
         """Apply every relocation of `section` to its copy `out`."""
@@ -151,7 +152,7 @@ class Relocator:
         static = rel.STATIC
         for offset, kind, index, addend in section.relocations:
             row = static[kind]
-            function = compute.get(row.expr)
+            function = compute.get(kind)
             if function is None:
                 if row.field is rel.CAPABILITY:
                     out[offset : offset + 16] = bytes(16)
@@ -246,7 +247,7 @@ class Relocator:
             if self._is_discarded(symbol):
                 x = tombstone
             else:
-                x = compute[row.expr](_At(row, symbol, addend, section.address + offset))
+                x = compute[kind](_At(row, symbol, addend, section.address + offset))
             self._insert(section, out, offset, row, symbol, x)
 
     @staticmethod

@@ -69,7 +69,7 @@ class Scanner:
         self.is_purecap = is_purecap
         self.needs = Needs()
         self._undefined: dict[str, list[str]] = {}
-        self._handlers: dict[Expr, Callable[[_Place], None]] = {
+        handlers: dict[Expr, Callable[[_Place], None]] = {
             Expr.BRANCH: self._branch,
             Expr.GOT: self._got,
             Expr.GOT_PAGE_PREL: self._got,
@@ -88,6 +88,7 @@ class Scanner:
             Expr.TLSDESC_PAGE_PREL: self._tls_descriptor,
             Expr.INDIRECT_TLS: self._indirect_tls,
         }
+        self._handlers = {number: handlers.get(row.expr) for number, row in rel.STATIC.items()}
 
     # --- entry points -------------------------------------------------------------------------------
 
@@ -108,7 +109,7 @@ class Scanner:
             if symbol.state is State.UNDEFINED and not self._is_allowed_undefined(symbol):
                 self._note_undefined(symbol, section, offset)
                 continue
-            handler = handlers.get(row.expr)
+            handler = handlers[kind]
             if handler is not None:
                 handler(_Place(section, offset, row, symbol, addend))
 
