@@ -90,7 +90,7 @@ _FLAGS: dict[str, Callable[[Command], None]] = {
     "-nolibc": _set(default_libraries=False),
     "-nostartfiles": _set(start_files=False),
     "-nostdinc": _set(default_includes=False),
-    "-nostdinc-libc": _set(libc_includes=False),
+    "-nostdlibinc": _set(libc_includes=False),
     "-MD": _set(dependencies="all"),
     "-MMD": _set(dependencies="user"),
     "-M": _set(dependencies="all", dependency_only=True),
