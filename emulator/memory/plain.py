@@ -30,12 +30,12 @@ class PlainMemory:
         if va + size > len(self._data):
             raise MemoryAbort(FaultKind.TRANSLATION, va, is_write, level=3)
 
-    def read(self, va: int, size: int, access: Access) -> int:
+    def read(self, va: int, size: int, access: Access) -> int:  # noqa: ARG002
         """See `Memory.read`."""
         self._inside(va, size, False)
         return int.from_bytes(self._data[va : va + size], "little")
 
-    def write(self, va: int, size: int, value: int, access: Access) -> None:
+    def write(self, va: int, size: int, value: int, access: Access) -> None:  # noqa: ARG002
         """See `Memory.write`."""
         self._inside(va, size, True)
         self._data[va : va + size] = value.to_bytes(size, "little")
@@ -54,7 +54,7 @@ class PlainMemory:
         self.write(va, GRANULE, hi << 64 | lo, access)
         self._tags[va // GRANULE] = tag
 
-    def check_tagged_store(self, va: int, tag: bool, access: Access) -> None:
+    def check_tagged_store(self, va: int, tag: bool, access: Access) -> None:  # noqa: ARG002
         """See `Memory.check_tagged_store`."""
         self._inside(va, GRANULE, True)
 
@@ -67,7 +67,7 @@ class PlainMemory:
             self.write_pages.pop(page, None)
         return int.from_bytes(self._data[va : va + 4], "little")
 
-    def check(self, va: int, size: int, write: bool, access: Access) -> None:
+    def check(self, va: int, size: int, write: bool, access: Access) -> None:  # noqa: ARG002
         """See `Memory.check`."""
         self._inside(va, size, write)
 

@@ -67,7 +67,7 @@ def _level_allowed(site: Site, name: str, op1: int) -> bool:
     return el >= _MINIMUM_LEVEL[op1]
 
 
-def unallocated(site: Site, op1: int, op0: int, crn: int) -> PeFault:
+def unallocated(site: Site, op0: int, crn: int) -> PeFault:
     """An encoding that names nothing: UNDEFINED, unless HCR_EL2.TIDCP traps its space."""
     pe = site.pe
     tidcp = pe.sysregs.values.get("HCR_EL2", 0) >> 20 & 1
@@ -79,7 +79,7 @@ def unallocated(site: Site, op1: int, op0: int, crn: int) -> PeFault:
 def check_integer(site: Site, insn: base.SystemRegisterMove, register: SystemRegister | None) -> str:
     """The effective name of a 64-bit register that this access may reach; raises what forbids it."""
     if register is None:
-        raise unallocated(site, insn.op1, insn.op0, insn.crn)
+        raise unallocated(site, insn.op0, insn.crn)
     return check(site, register, insn.is_read)
 
 
@@ -93,10 +93,10 @@ def check(site: Site, register: SystemRegister, is_read: bool) -> str:
     if rule != "free" and not context.system_access and not _permvct(site, rule):
         target = levels.target_el_for_capability_exceptions(pe)
         raise _trap(site, target, is_capability)
-    if is_capability or name in _CEN_TRAPPED:
-        target_cen = _cen_target(site, name)
-        if target_cen is not None:
-            raise site.fault(FaultKind.CAP_TRAP, target_el=target_cen)
+    if (is_capability or name in _CEN_TRAPPED) and context.cap_trap is not None:
+        raise site.fault(FaultKind.CAP_TRAP, target_el=context.cap_trap)
+    if name in ("FPCR", "FPSR") and context.fp_trap is not None:
+        raise site.fault(FaultKind.FP_TRAP, target_el=context.fp_trap)
     outcome = trap_of(pe, name, register.kind, is_read, context.el)
     if outcome is Outcome.UNDEFINED:
         raise site.undefined()
@@ -127,11 +127,6 @@ def _hidden(site: Site, name: str) -> bool:
 def _is_write(site: Site) -> bool:
     word = site.word
     return not word >> 20 & 1 if word >> 24 == 0xC2 else not word >> 21 & 1
-
-
-def _cen_target(site: Site, name: str) -> int | None:
-    """The register's own capability-enable trap: as for instructions, but EL0 needs CEN = 11."""
-    return site.context.cap_trap
 
 
 def _effective_name(site: Site, name: str) -> str:

@@ -104,7 +104,7 @@ def load_literal(site: Site, insn: base.LoadLiteral) -> Action:
     return load(site, Address(pcc_base(site), insn.offset), insn.size, write, extend=extend)
 
 
-def prefetch(site: Site, insn: base.Prefetch) -> Action:
+def prefetch(_site: Site, _insn: base.Prefetch) -> Action:
     """PRFM: no effect, no check."""
     return _nothing
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from emulator.exceptions import exception_return
 from emulator.faults import FaultKind, PeFault
-from emulator.memory.interface import Access
+from emulator.memory.interface import Access, SystemMemory
 from emulator.semantics import access_rules
 from emulator.semantics.access import LOAD, STORE, authorise
 from emulator.semantics.register_access import (
@@ -58,8 +60,6 @@ def _capability_register(insn: Instruction) -> SystemRegister | None:
 def register_move(site: Site, insn: base.SystemRegisterMove) -> Action:
     """MRS and MSR of 64-bit registers."""
     register = find_register(insn.key, "integer")
-    if insn.op0 == 2 and insn.key[1:4:2] == (3, 5) and insn.crn == 0:
-        register = find_register(insn.key, "integer")
     pe, x, t = site.pe, site.x, insn.t
     if insn.is_read:
         write = site.write_x(t)
@@ -80,11 +80,19 @@ def register_move(site: Site, insn: base.SystemRegisterMove) -> Action:
 # --- PSTATE ---------------------------------------------------------------------------------------------
 
 
+_PSTATE_FIELDS = {
+    (0, 3): "UAO",
+    (0, 4): "PAN",
+    (0, 5): "SPSel",
+    (3, 1): "SSBS",
+    (3, 6): "DAIFSet",
+    (3, 7): "DAIFClr",
+}
+
+
 def pstate_immediate(site: Site, insn: base.PstateImmediate) -> Action:
     """MSR SPSel, DAIFSet, DAIFClr, PAN, UAO, SSBS, #imm."""
-    field = {(0, 3): "UAO", (0, 4): "PAN", (0, 5): "SPSel", (3, 1): "SSBS", (3, 6): "DAIFSet", (3, 7): "DAIFClr"}.get(
-        (insn.op1, insn.op2)
-    )  # fmt: skip
+    field = _PSTATE_FIELDS.get((insn.op1, insn.op2))
     if field is None or (insn.op1 == 0 and site.context.el == 0):
         return site.undefined_action()
     pe, imm = site.pe, insn.imm
@@ -169,7 +177,7 @@ def system_instruction(site: Site, insn: base.SystemInstruction) -> Action:
     """DC, IC, AT, TLBI and the prediction restrictions."""
     register = None if insn.is_read else find_register(insn.key, "operation")
     if register is None:
-        return lambda: _raise(access_rules.unallocated(site, insn.op1, 1, insn.crn))
+        return lambda: _raise(access_rules.unallocated(site, 1, insn.crn))
     row = register
     kind = {7: "cache", 8: "tlbi"}.get(insn.crn, "")
     if kind == "cache" and insn.crm in (8, 9):
@@ -196,9 +204,9 @@ def _raise(fault: PeFault) -> None:
     raise fault
 
 
-def _system_memory(site: Site):  # type: ignore[no-untyped-def]
-    """The board's MMU; process memory has neither TLBI nor AT, but EL0 can't reach them."""
-    return site.memory
+def _system_memory(site: Site) -> SystemMemory:
+    """The board's MMU. Process memory has neither TLBI nor AT, but EL0 can't reach them."""
+    return cast(SystemMemory, site.memory)
 
 
 def _cache_by_address(site: Site, name: str, operand: Capability, t: int) -> None:

@@ -175,7 +175,7 @@ def RETS_C_C_C(site: Site, insn: Instruction) -> Action:
     return _pair_branch(site, insn, False)
 
 
-def BX___C(site: Site, insn: Instruction) -> Action:
+def BX___C(site: Site, _insn: Instruction) -> Action:
     """Go on at the next instruction in the other state."""
     jump = capability_jump(site)
     offset = 4 if site.context.c64 else 5

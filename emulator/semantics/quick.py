@@ -38,7 +38,7 @@ def probe(site: Site, base: Base, offset: Offset, size: int, permissions: int) -
         return None
     if base.is_capability:
         return _capability_probe(site, base, offset, size, permissions)
-    return _integer_probe(site, base, offset, size, permissions)
+    return _integer_probe(site, base, offset, permissions)
 
 
 def _capability_probe(site: Site, base: Base, offset: Offset, size: int, permissions: int) -> Probe:
@@ -75,7 +75,7 @@ def _capability_probe(site: Site, base: Base, offset: Offset, size: int, permiss
     return constant_offset
 
 
-def _integer_probe(site: Site, base: Base, offset: Offset, size: int, permissions: int) -> Probe | None:
+def _integer_probe(site: Site, base: Base, offset: Offset, permissions: int) -> Probe | None:
     """Only for a DDC that covers everything and isn't added to addresses."""
     context = site.context
     wanted = permissions << PERMISSIONS_SHIFT

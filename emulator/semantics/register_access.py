@@ -41,7 +41,19 @@ _HARMLESS = frozenset(
         "SCXTNUM_EL1", "PMSELR_EL0", "AFSR0_EL1", "AFSR1_EL1",
     )
 )  # fmt: skip
-_TRANSLATION_PREFIXES = ("SCTLR_", "TCR_", "TTBR", "MAIR_", "HCR_", "SCR_", "VTCR_", "VTTBR_", "CCTLR_", "CONTEXTIDR_", "CPTR_", "CPACR_", "AMAIR_")  # fmt: skip
+_TRANSLATION_PREFIXES = (
+    "SCTLR_",
+    "TCR_",
+    "TTBR",
+    "MAIR_",
+    "AMAIR_",
+    "HCR_",
+    "SCR_",
+    "VTCR_",
+    "VTTBR_",
+    "CCTLR_",
+    "CONTEXTIDR_",
+)
 
 
 def own_thread_pointer(pe: Pe, name: str) -> str:
