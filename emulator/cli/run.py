@@ -168,6 +168,8 @@ def statistics(session: Session, seconds: float) -> str:
     count = kernel.instructions
     rate = count / seconds / 1e6 if seconds > 0 else 0.0
     parts = [f"{_amount(count)} instructions, {seconds:.2f} s ({rate:.2f} MIPS)"]
+    if kernel.statistics.crossings:
+        parts.append(f"{kernel.statistics.crossings:,} compartment crossings")
     parts.append(f"{kernel.statistics.syscalls:,} system calls")
     if kernel.statistics.faults:
         parts.append(f"{kernel.statistics.faults:,} faults")

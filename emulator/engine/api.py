@@ -19,6 +19,8 @@ class Engine(Protocol):
 
     pe: Pe
     memory: Memory
+    crossings: int
+    """Changes between Executive and Restricted so far."""
     before_instruction: Callable[[int, int], None] | None
     """Called with (pc, word) before each instruction while set."""
 

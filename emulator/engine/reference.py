@@ -55,6 +55,7 @@ class ReferenceEngine:
         self.on_exception = on_exception
         self.before_instruction: Callable[[int, int], None] | None = None
         """Called with (pc, word) before each instruction while set; the engine then runs one at a time."""
+        self.crossings = 0
         self._host = ArithmeticHost(pe.file)
         self._caches: dict[Context, tuple[dict[int, Block], dict[int, Block]]] = {}
         self._blocks: dict[int, Block] = {}
@@ -218,6 +219,8 @@ class ReferenceEngine:
         context = current_context(pe)
         if context == self._context:
             return
+        if self._context is not None and context.restricted != self._context.restricted:
+            self.crossings += 1
         self._context = context
         caches = self._caches.get(context)
         if caches is None:

@@ -63,6 +63,8 @@ class Statistics:
 
     syscalls: int = 0
     faults: int = 0
+    crossings: int = 0
+    """Changes between Executive and Restricted."""
     unknown: set[int] = field(default_factory=set)
 
 
@@ -206,6 +208,8 @@ class Kernel:
             self._retired += executed
             task.process.instructions += executed
             self._slice_start = task.pe.instructions
+            self.statistics.crossings += task.engine.crossings
+            task.engine.crossings = 0
 
     def _wake(self, task: Task) -> bool:
         """Let a blocked thread go on if what it waits for has come; True when it can run."""
