@@ -1,4 +1,3 @@
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <ctype.h>
@@ -185,21 +184,4 @@ char *strtok(char *restrict text, const char *restrict separators)
     static char *state;
 
     return strtok_r(text, separators, &state);
-}
-
-char *strndup(const char *text, size_t limit)
-{
-    size_t length = strnlen(text, limit);
-    char *copy = malloc(length + 1);
-
-    if (copy != NULL) {
-        memcpy(copy, text, length);
-        copy[length] = '\0';
-    }
-    return copy;
-}
-
-char *strdup(const char *text)
-{
-    return strndup(text, (size_t)-1);
 }
