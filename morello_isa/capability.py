@@ -116,7 +116,9 @@ def decode_bounds(hi: int, value: int) -> Bounds:
     value &= ADDRESS_MASK
     if value & _BIT55:
         value |= _SIGN_FILL
-    return _decode(hi & BOUNDS_FIELDS, value >> exponent_of(hi) + 13)
+    if hi & NOT_INTERNAL_EXPONENT:
+        return _decode(hi & BOUNDS_FIELDS, value >> 13)
+    return _decode(hi & BOUNDS_FIELDS, value >> 76 - ((hi >> 13 & 0x38) | (hi & 7)))
 
 
 def _encode_bounds(start: int, length: int) -> tuple[int, bool]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -12,6 +13,8 @@ from morello_isa.assemble import assemble
 from morello_isa.decode import decode
 from morello_isa.disassemble import disassemble
 from morello_isa.encodings.table import ROWS
+
+GOLDEN_FILE = Path(__file__).parent.parent / "golden" / "disassembly.txt"
 
 GOLDEN_C64 = [
     (0x62BF7BF0, "stp c16, c30, [csp, #-32]!"),
@@ -118,3 +121,15 @@ def test_random_fields_survive(index, bits, c64, pc):
     if row.is_allocated(word):
         assert decode(word) is not None
         assert assemble(disassemble(word, pc * 4, c64), pc * 4, c64).word == word
+
+
+def test_golden_text_of_every_row():
+    """Regenerate with tests/isa/make_disassembly_golden.py after a deliberate change."""
+    wrong = []
+    for line in GOLDEN_FILE.read_text().splitlines():
+        start, in_c64, in_a64 = line.split(" | ")
+        word = int(start.split()[1], 16)
+        if (disassemble(word), disassemble(word, c64=False)) != (in_c64, in_a64):
+            wrong.append(line)
+    assert wrong == []
+    assert {line.split()[0] for line in GOLDEN_FILE.read_text().splitlines()} == {row.id for row in ROWS}
