@@ -12,6 +12,7 @@ from emulator.board.system import System
 from tests.board.build import build_image
 
 LIMIT = 200_000
+TESTBOARD_IMAGES = ("fault_codes", "page_attributes", "restricted", "sealed_pairs", "traps")
 
 
 def run_on_testboard(name: str) -> str:
@@ -23,6 +24,6 @@ def run_on_testboard(name: str) -> str:
     return console.output.decode()
 
 
-@pytest.mark.parametrize("name", ["fault_codes"])
+@pytest.mark.parametrize("name", TESTBOARD_IMAGES)
 def test_image(name: str) -> None:
     assert run_on_testboard(name) == "OK\n"
