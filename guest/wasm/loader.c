@@ -37,10 +37,12 @@ static uint32_t read_count(struct loader *l)
     return count;
 }
 
-static const char *read_name(struct loader *l)
+/* A name as a C string. It may contain zero bytes: those names are equal to no other, and never found. */
+static const char *read_name(struct loader *l, uint32_t *name_length)
 {
     uint32_t length = read_leb_u32(&l->r);
     const uint8_t *bytes = read_bytes(&l->r, length);
+    *name_length = length;
     if (l->r.error)
         return "";
     if (!utf8_valid(bytes, length)) {
@@ -188,11 +190,14 @@ static void load_imports(struct loader *l, uint32_t count)
 {
     grow_functions(l, count);
     for (uint32_t i = 0; i < count && !l->r.error; i++) {
-        const char *module_name = read_name(l);
-        const char *name = read_name(l);
+        uint32_t module_length, length;
+        const char *module_name = read_name(l, &module_length);
+        const char *name = read_name(l, &length);
         uint8_t kind = read_u8(&l->r);
         if (l->r.error)
             return;
+        if (strlen(module_name) != module_length || strlen(name) != length)
+            module_name = ""; /* no native has such a name */
         if (kind == EXTERNAL_FUNCTION)
             load_import_function(l, module_name, name);
         else
@@ -359,11 +364,12 @@ static void load_exports(struct loader *l, uint32_t count)
     module->exports = allocate(l, count, sizeof *module->exports);
     for (uint32_t i = 0; i < count && !l->r.error; i++) {
         struct export_entry *entry = &module->exports[i];
-        entry->name = read_name(l);
+        entry->name = read_name(l, &entry->name_length);
         entry->kind = read_u8(&l->r);
         entry->index = read_leb_u32(&l->r);
         for (uint32_t k = 0; k < i && !l->r.error; k++)
-            if (strcmp(module->exports[k].name, entry->name) == 0)
+            if (module->exports[k].name_length == entry->name_length
+                && memcmp(module->exports[k].name, entry->name, entry->name_length) == 0)
                 load_fail(l, "duplicate export name");
         if (!l->r.error)
             check_export(l, entry);
@@ -634,8 +640,11 @@ bool load_module(struct wasm_module *module, const uint8_t *bytes, uint32_t size
 
 const struct export_entry *find_export(const struct wasm_module *module, const char *name, uint8_t kind)
 {
-    for (uint32_t i = 0; i < module->n_exports; i++)
-        if (module->exports[i].kind == kind && strcmp(module->exports[i].name, name) == 0)
-            return &module->exports[i];
+    size_t length = strlen(name);
+    for (uint32_t i = 0; i < module->n_exports; i++) {
+        const struct export_entry *entry = &module->exports[i];
+        if (entry->kind == kind && entry->name_length == length && memcmp(entry->name, name, length) == 0)
+            return entry;
+    }
     return NULL;
 }

@@ -18,8 +18,8 @@
 #define EXTERNREF_CELLS 2
 #endif
 
-/* gcc and clang, and our own compiler (__MORELLO_CC__), know labels as values. */
-#if (defined(__GNUC__) || defined(__MORELLO_CC__)) && !defined(WASM_SWITCH_DISPATCH)
+/* gcc and clang, and our own compiler (__morello_cc__), know labels as values. */
+#if defined(__GNUC__) && !defined(WASM_SWITCH_DISPATCH)
 #define COMPUTED_GOTO 1
 #else
 #define COMPUTED_GOTO 0
@@ -29,7 +29,7 @@
  * Little-endian accesses at any address. A compiler which folds memcpy gets memcpy; our own gets the plain access,
  * which A64 performs at any alignment.
  */
-#ifdef __MORELLO_CC__
+#ifdef __morello_cc__
 #define DEFINE_ACCESS(name, type)                                                                                      \
     static inline type load_##name(const uint8_t *p) { return *(const type *)p; }                                     \
     static inline void store_##name(uint8_t *p, type value) { *(type *)p = value; }

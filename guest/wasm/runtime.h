@@ -156,6 +156,7 @@ enum external_kind { EXTERNAL_FUNCTION, EXTERNAL_TABLE, EXTERNAL_MEMORY, EXTERNA
 
 struct export_entry {
     const char *name;
+    uint32_t name_length;
     uint32_t index;
     uint8_t kind;
 };
