@@ -185,7 +185,7 @@ def test_veneers_change_the_instruction_set_both_ways(tmp_path: Path, run_morell
     """C64 main calls A64 code, which calls C64 code; each returns to its caller's state."""
     main = function("_start", f"mov x0, #1\n bl plain\n add x0, x0, #32\n {EXIT}")
     body = "mov c19, c30\n add x0, x0, #2\n bl inner\n add x0, x0, #16\n ret c19"
-    plain = ".code a64\n" + function("plain", body)
+    plain = ".code a64\n" + function("plain", body) + ".code c64\n"
     inner = function("inner", "add x0, x0, #4\n ret c30")
     files = objects(main, plain, inner)
     result = run_morello("run", write(tmp_path / "mixed", link(LinkOptions(), files)))
