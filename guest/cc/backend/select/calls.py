@@ -7,6 +7,7 @@ from guest.cc.backend.immediates import set_bounds_immediate
 from guest.cc.backend.mir import FIRST_V, LR, VIEW_BYTES, VIEW_OF_TYPE, FrameKind, FrameRef
 from guest.cc.backend.select.core import Selector, selects
 from guest.cc.ir import Place, RegFile, Special, Ty
+from morello_isa.asm.operands import REGISTERS
 
 RESULT_BUFFER_REGISTER = 8
 VARARGS_REGISTER = 9
@@ -16,6 +17,11 @@ _ENTRY_REGISTER = {
     Special.RESULT_BUFFER: RESULT_BUFFER_REGISTER,
     Special.RETURN_ADDRESS: LR,
 }
+
+
+def branch_symbol(name: str) -> str:
+    """A function's name as a branch operand; one that reads like a register becomes an expression."""
+    return f"{name}+0" if name.lower() in REGISTERS else name
 
 
 def place_register(place: Place) -> int:
@@ -68,7 +74,7 @@ def select_call(s: Selector, op: ir.Call) -> None:
         used.append(VARARGS_REGISTER)
         _vararg_area(s, area, op.varargs)
     if target is None:
-        call = s.emit("bl $#", str(op.target))
+        call = s.emit("bl $#", branch_symbol(str(op.target)))
     else:
         call = s.emit("blr $c", target)
     call.clobbers = True
