@@ -182,7 +182,7 @@ number: .word 6
 
 
 def test_veneers_change_the_instruction_set_both_ways(tmp_path: Path, run_morello: RunMorello) -> None:
-    """C64 code calls A64 code, which jumps on to C64 code, which returns (BL in A64 would leave no capability)."""
+    """C64 code calls A64 code, which jumps on to C64 code, which returns (BL in A64 leaves no capability)."""
     main = function("_start", f"mov x0, #1\n bl plain\n add x0, x0, #32\n {EXIT}")
     body = "add x0, x0, #2\n b inner"
     plain = ".code a64\n" + function("plain", body) + ".code c64\n"
