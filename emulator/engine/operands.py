@@ -110,7 +110,8 @@ def _vector(word: int) -> Operands:
     x_reads: frozenset[int] = frozenset()
     x_writes: frozenset[int] = frozenset()
     v_writes = frozenset((d,))
-    v_reads = frozenset((d, n, m, a, n + 1 & 31, n + 2 & 31, n + 3 & 31))
+    # Rm of 16-bit elements has 4 bits; TBL reads up to four registers in a row.
+    v_reads = frozenset((d, n, m, m & 15, a, n + 1 & 31, n + 2 & 31, n + 3 & 31))
     if word & 0x5F200000 == 0x1E200000:  # scalar floating point
         low = word >> 10 & 0x3F
         if low == 0:  # conversions between integer and floating point
