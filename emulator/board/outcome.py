@@ -10,6 +10,7 @@ class OutcomeKind(Enum):
     """The value is the sentence for the user."""
 
     REPORTED = "the image reported its result"
+    EXIT = "the image ended with an exit status"
     POWER_OFF = "the guest switched the power off"
     RESET = "the guest asked for a reset"
     WATCHDOG = "the watchdog expired"
@@ -20,7 +21,7 @@ class OutcomeKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`detail` is a sentence (or for REPORTED the bytes that the trickbox got)."""
+    """`detail` is a sentence; for REPORTED the bytes that the trickbox got, for EXIT the status."""
 
     kind: OutcomeKind
     detail: object = ""

@@ -18,6 +18,7 @@ from emulator.board.clock import InstructionClock
 from emulator.board.devices.base import Block, Console, Services, SetLevel, create_device, no_line
 from emulator.board.outcome import Outcome, OutcomeKind, Quit
 from emulator.board.psci import PowerRequest, Psci
+from emulator.board.semihosting import HALT_IMMEDIATE, semihosting_call
 from emulator.engine.api import Engine
 from emulator.exceptions import take_exception
 from emulator.faults import FaultKind, MemoryAbort, PeFault, StopKind
@@ -67,6 +68,7 @@ class System:
         self.clock = InstructionClock(board.counter_hz)
         self.clock.attach(self.engine)
         self.psci: Psci | None = None
+        self._console = (consoles or {}).get(0)
         self.wait_for_input: Callable[[], bool] | None = None
         self.poll: Callable[[], None] | None = None
         self.last_fault: PeFault | None = None
@@ -151,7 +153,7 @@ class System:
         values["CPTR_EL3"] = 1 << 9
         values["CPTR_EL2"] = 0x0000_33FF & ~(1 << 9 | 1 << 10 | 1 << 20)
         values["HCR_EL2"] = 1 << 31 if el == 1 else 0
-        values["CNTHCT_EL2"] = 3
+        values["CNTHCTL_EL2"] = 3
         values["CPACR_EL1"] = 3 << 20 | 3 << 18 if el == 1 else 0
 
     # -- exceptions -----------------------------------------------------------------------------------
@@ -165,9 +167,24 @@ class System:
             pe.pc = fault.pc + 4
             self.psci.call(pe)
             return
+        if self._semihosting(pe, fault):
+            return
         take_exception(pe, fault)
         if fault.kind not in INTERRUPTS:
             self._watch_recursion(pe, fault)
+
+    def _semihosting(self, pe: Pe, fault: PeFault) -> bool:
+        """HLT #0xF000 on boards other than the test board; False if it is an ordinary exception."""
+        if fault.kind is not FaultKind.HLT or fault.immediate != HALT_IMMEDIATE or self.board.gic is None:
+            return False
+        pe.pc = fault.pc + 4
+        try:
+            outcome = semihosting_call(pe, self.mmu, self._console)
+        except MemoryAbort as abort:
+            outcome = Outcome(OutcomeKind.STUCK, f"semihosting call with a bad address {abort.address:#x}")
+        if outcome is not None:
+            self.engine.request_stop(outcome)
+        return True
 
     def _watch_recursion(self, pe: Pe, fault: PeFault) -> None:
         """An exception whose handler's first instruction takes the same exception never ends."""
@@ -214,6 +231,8 @@ class System:
     def _requested(self, detail: object) -> Outcome:
         if detail is OutcomeKind.STUCK:
             return Outcome(OutcomeKind.STUCK, self._stuck)
+        if isinstance(detail, Outcome):
+            return detail
         if isinstance(detail, OutcomeKind):
             return Outcome(detail)
         if isinstance(detail, PowerRequest):

@@ -1,8 +1,8 @@
 """`morello boot IMAGE`: a bare-metal image or a kernel on a board.
 
-Exit status: 0 when the image reports success or switches the power off, 1 when it reports failure, 120 after
-a reset by the watchdog, 122 when the guest can't make progress, 124 at the instruction limit, 125 for wrong
-options, 126 and 127 for files that can't be used or don't exist.
+Exit status: the image's own when it exits by semihosting; 0 when it reports success or switches the power
+off, 1 when it reports failure, 120 after a reset by the watchdog, 122 when the guest can't make progress, 124
+at the instruction limit, 125 for wrong options, 126 and 127 for files that can't be used or don't exist.
 """
 
 from __future__ import annotations
@@ -204,6 +204,8 @@ def _finish(outcome: Outcome) -> int:
     kind, detail = outcome.kind, outcome.detail
     if kind is OutcomeKind.REPORTED:
         return 0 if isinstance(detail, bytes) and detail.endswith(b"OK\n") else 1
+    if kind is OutcomeKind.EXIT:
+        return detail if isinstance(detail, int) else 1
     if kind in (OutcomeKind.POWER_OFF, OutcomeKind.USER):
         return 0
     text = f"{kind.value}: {detail}" if detail else kind.value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 from guest.assembler.assembler import assemble_source
@@ -25,7 +25,7 @@ SECTIONS
 """
 
 
-@lru_cache(maxsize=None)
+@cache
 def build_image(name: str, base: int = BASE, definitions: tuple[tuple[str, int], ...] = ()) -> bytes:
     """The linked ELF of `images/<name>.S`, at `base`; `definitions` are symbols set before the source."""
     path = IMAGES / f"{name}.S"
