@@ -62,7 +62,8 @@ def _is_unallocated_half(word: int) -> bool:
     """A hole in one of the half-precision groups above."""
     u, a = word >> 29 & 1, word >> 23 & 1
     mask, match = _HALF_TWO_REGISTERS
-    if word & mask == match:
+    is_advanced_simd = word >> 30 & 1 or not word >> 28 & 1  # not the scalar floating-point group, 0x1e…
+    if word & mask == match and is_advanced_simd:
         return word >> 12 & 31 not in _HALF_TWO_ALLOCATED[u, a][word >> 28 & 1]
     mask, match = _HALF_THREE_REGISTERS
     return word & mask == match and (u, a, word >> 11 & 7) in _HALF_THREE_UNALLOCATED
