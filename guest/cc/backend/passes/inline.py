@@ -8,6 +8,7 @@ from guest.cc import ir
 from guest.cc.backend import irtools
 from guest.cc.backend.passes.graph import FreshRegisters
 
+TINY = 6  # operations: about what the call itself costs, always inlined
 SMALL = 14  # operations
 ONCE = 120  # operations of a function with a single call
 MAX_GROWN = 4000  # operations of a caller
@@ -126,7 +127,9 @@ def _inline_into(
                 continue
             only = calls.get(callee.name) == 1 and callee.name not in taken
             limit = ONCE if only else SMALL
-            if sizes[callee.name] > limit or size + sizes[callee.name] > MAX_GROWN:
+            if sizes[callee.name] > limit:
+                continue
+            if sizes[callee.name] > TINY and size + sizes[callee.name] > MAX_GROWN:
                 continue
             body, rest = _splice(function, block, n, op, callee, names, fresh)
             size += sizes[callee.name]
