@@ -82,7 +82,7 @@ class StreamConsole:
         """Puts a terminal into raw mode, with output processing kept."""
         if self._terminal and self._input_fd is not None:
             self._saved = termios.tcgetattr(self._input_fd)
-            tty.setraw(self._input_fd)
+            tty.setraw(self._input_fd, termios.TCSANOW)
             modes = termios.tcgetattr(self._input_fd)
             modes[1] |= termios.OPOST
             termios.tcsetattr(self._input_fd, termios.TCSANOW, modes)
@@ -145,8 +145,7 @@ class _Discard:
 def open_console(text: str) -> StreamConsole:
     """`stdio`, `none`, `pty` or `file:PATH`. UserError for anything else or if it can't be opened."""
     if text == "stdio":
-        descriptor = sys.stdin.fileno() if sys.stdin is not None else None
-        return StreamConsole(sys.stdout.buffer, descriptor)
+        return StreamConsole(sys.stdout.buffer, _descriptor_of_stdin())
     if text == "none":
         return StreamConsole(_Discard())
     if text == "pty":
@@ -159,6 +158,14 @@ def open_console(text: str) -> StreamConsole:
             reason = (error.strerror or str(error)).lower()
             raise UserError(f"{path} can't be written: {reason}") from None
     raise UserError(f"'{text}' is not a console; use stdio, none, pty or file:PATH")
+
+
+def _descriptor_of_stdin() -> int | None:
+    """None when this process has no real standard input."""
+    try:
+        return sys.stdin.fileno()
+    except (AttributeError, ValueError, OSError):
+        return None
 
 
 def _open_pty() -> StreamConsole:
