@@ -121,6 +121,22 @@ class PeFault(Exception):
         return self.size > 0 and not self.is_fetch
 
 
+def fault_of_abort(abort: MemoryAbort, pc: int, word: int | None) -> PeFault:
+    """The memory's refusal as a fault of the instruction."""
+    return PeFault(
+        abort.kind,
+        address=abort.address,
+        size=1,
+        is_write=abort.is_write,
+        level=abort.level,
+        stage2=abort.stage2,
+        ipa=abort.ipa,
+        s1ptw=abort.s1ptw,
+        pc=pc,
+        word=word,
+    )
+
+
 class StopKind(Enum):
     """Why `run` came back."""
 

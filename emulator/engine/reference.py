@@ -17,7 +17,7 @@ from emulator.engine.context import Context, current_context, fetch_window
 from emulator.engine.host import ArithmeticHost
 from emulator.engine.operands import Operands, arithmetic_operands
 from emulator.exceptions import pending_interrupt
-from emulator.faults import FaultKind, MemoryAbort, PeFault, StopKind, StopReason
+from emulator.faults import FaultKind, MemoryAbort, PeFault, StopKind, StopReason, fault_of_abort
 from emulator.memory.interface import PAGE_MASK, Memory
 from emulator.semantics.access import capability_fault
 from emulator.semantics.site import Action, Site
@@ -346,22 +346,6 @@ class ReferenceEngine:
             action = self.arithmetic((word,), operands, pc + 4 * i)
             assert action is not None
             action()
-
-
-def fault_of_abort(abort: MemoryAbort, pc: int, word: int | None) -> PeFault:
-    """The memory's refusal as a fault of the instruction."""
-    return PeFault(
-        abort.kind,
-        address=abort.address,
-        size=1,
-        is_write=abort.is_write,
-        level=abort.level,
-        stage2=abort.stage2,
-        ipa=abort.ipa,
-        s1ptw=abort.s1ptw,
-        pc=pc,
-        word=word,
-    )
 
 
 class _Builder:

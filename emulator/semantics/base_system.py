@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import cast
 
 from emulator.exceptions import exception_return
-from emulator.faults import FaultKind, PeFault
+from emulator.faults import FaultKind, MemoryAbort, PeFault, fault_of_abort
 from emulator.memory.interface import Access, SystemMemory
 from emulator.semantics import access_rules
 from emulator.semantics.access import LOAD, STORE, authorise
@@ -221,14 +221,26 @@ def _cache_by_address(site: Site, name: str, operand: Capability, t: int) -> Non
     line = levels.bounds_address(site.pe, address, site.context.el) & ~(LINE_BYTES - 1)
     try:
         authorise(site, authority, register, line, LINE_BYTES, permissions)
+        _maintain(site, name, address)
     except PeFault as fault:
         fault.address = address
         fault.cache_maintenance = name != "ZVA"
         raise
+    except MemoryAbort as abort:
+        refused = fault_of_abort(abort, site.pc, site.word)
+        refused.address = address
+        refused.cache_maintenance = name != "ZVA"
+        raise refused from None
+
+
+def _maintain(site: Site, name: str, address: int) -> None:
+    """What the operation does: ZVA writes zeros, the others only have to be able to reach the address."""
+    memory = site.memory
     if name == "ZVA":
-        start = address & ~(LINE_BYTES - 1)
-        site.memory.write(start, LINE_BYTES, 0, Access.NORMAL)
-        return
-    site.memory.check(address, 1, name == "IVAC", Access.CACHE)
+        memory.write(address & ~(LINE_BYTES - 1), LINE_BYTES, 0, Access.NORMAL)
+    elif name == "IVAC":
+        memory.check(address, 1, True, Access.NORMAL)
+    else:
+        memory.check(address, 1, False, Access.CACHE)
     if name == "IVAU":
-        site.memory.on_code_change()
+        memory.on_code_change()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from emulator.engine.context import CCTLR_DDCBO, CCTLR_PCCBO
 from emulator.semantics.conditions import C, Z
 from emulator.semantics.site import Action, ReadCapability, Site
@@ -101,21 +99,22 @@ def CVTZ_C_CR_C(site: Site, insn: Instruction) -> Action:
     return _from_register(site, insn, True)
 
 
-def _pointer_base(site: Site) -> Callable[[], int]:
+def _pointer_base(site: Site) -> int:
     """The integer PC that A64 PC-relative forms start from: minus PCC.base with PCCBO."""
     if site.context.cctlr & CCTLR_PCCBO:
-        return lambda: site.pc - site.context.pcc_base & MASK64
-    return lambda: site.pc
+        return site.pc - site.context.pcc_base & MASK64
+    return site.pc
 
 
 def ADR_C_I_C(site: Site, insn: Instruction) -> Action:
     """C64: Cd = CapAdd(PCC, imm). A64: Xd = PC (relative to PCC.base with PCCBO) + imm."""
     if site.context.c64:
         write = site.write_c(insn.Rd)
-        return lambda: write(_unless_sealed(site.pcc(), site.pcc().add(insn.imm)))
+        result = _unless_sealed(site.pcc(), site.pcc().add(insn.imm))
+        return lambda: write(result)
     write_x = site.write_x(insn.Rd)
-    base = _pointer_base(site)
-    return lambda: write_x(base() + insn.imm & MASK64)
+    address = _pointer_base(site) + insn.imm & MASK64
+    return lambda: write_x(address)
 
 
 def _unless_sealed(source: Capability, result: Capability) -> Capability:
@@ -123,28 +122,30 @@ def _unless_sealed(source: Capability, result: Capability) -> Capability:
 
 
 def _move_page(site: Site, rd: int, source: ReadCapability, immediate: int) -> Action:
-    """Cd = source moved to its page plus immediate, by one CapAdd."""
+    """Cd = source moved to its page plus immediate."""
     write = site.write_c(rd)
+    return lambda: write(_on_page(source(), immediate))
 
-    def action() -> None:
-        start = source()
-        target = (start.value & ~0xFFF) + immediate
-        write(_unless_sealed(start, start.add(target - start.value & MASK64)))
 
-    return action
+def _on_page(start: Capability, immediate: int) -> Capability:
+    """One CapAdd to the page's start plus immediate."""
+    target = (start.value & ~0xFFF) + immediate
+    return _unless_sealed(start, start.add(target - start.value & MASK64))
 
 
 def ADRP_C_I_C(site: Site, insn: Instruction) -> Action:
     """A64: Xd = page of PC (relative to PCC.base with PCCBO) + imm."""
-    write_x, base = site.write_x(insn.Rd), _pointer_base(site)
-    return lambda: write_x((base() & ~0xFFF) + insn.imm_a64 & MASK64)
+    write_x = site.write_x(insn.Rd)
+    address = (_pointer_base(site) & ~0xFFF) + insn.imm_a64 & MASK64
+    return lambda: write_x(address)
 
 
 def ADRP_C_IP_C(site: Site, insn: Instruction) -> Action:
     """C64: Cd = PCC's page + imm, P=1."""
     if not site.context.c64:
         return ADRP_C_I_C(site, insn)
-    return _move_page(site, insn.Rd, site.pcc, insn.imm)
+    write, result = site.write_c(insn.Rd), _on_page(site.pcc(), insn.imm)
+    return lambda: write(result)
 
 
 def ADRDP_C_ID_C(site: Site, insn: Instruction) -> Action:
