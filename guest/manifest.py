@@ -1,4 +1,4 @@
-"""Copies built images to `images/` with a manifest, or compares them: `python -m guest.manifest install|check`."""
+"""Copies built images to `images/` with a manifest, or compares them (`python -m guest.manifest`)."""
 
 from __future__ import annotations
 
