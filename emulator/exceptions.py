@@ -251,6 +251,7 @@ def exception_return(pe: Pe, pc: int) -> None:
     spsr = pe.sysregs.values.get(f"SPSR_EL{el}", 0)
     _restore_pstate(pe, spsr)
     pe.exclusive = None
+    pe.event = True
     if not system_access or 51 <= target.exponent <= 62:
         target = target.with_tag(False)
     pe.context_stale = pe.translation_stale = True

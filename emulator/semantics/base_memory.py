@@ -52,10 +52,10 @@ def _vector_target(site: Site, t: int) -> Callable[[int], None]:
 
 def load_store(site: Site, insn: base.LoadStore) -> Action:
     """LDR, STR and relatives of every size and mode."""
-    if insn.vector and site.context.fp_trap is not None:
-        return site.fp_trap_action()
     if insn.mode == "register" and not insn.option & 2:
         return site.undefined_action()
+    if insn.vector and site.context.fp_trap is not None:
+        return site.fp_trap_action()
     kind = unprivileged_kind(site) if insn.mode == "unprivileged" else NORMAL
     register = base_register(site, insn.n)
     if insn.mode == "register":
@@ -75,10 +75,10 @@ def load_store(site: Site, insn: base.LoadStore) -> Action:
 
 def load_store_pair(site: Site, insn: base.LoadStorePair) -> Action:
     """LDP, STP, LDNP, STNP, LDPSW. A load of a register twice is UNDEFINED."""
-    if insn.is_load and insn.t == insn.t2:
-        return site.undefined_action()
     if insn.vector and site.context.fp_trap is not None:
         return site.fp_trap_action()
+    if insn.is_load and insn.t == insn.t2:
+        return site.undefined_action()
     overlap = insn.is_load and not insn.vector and insn.n != 31 and insn.n in (insn.t, insn.t2)
     where = Address(
         base_register(site, insn.n), insn.offset, _MODES.get(insn.mode, insn.mode), writeback=not overlap
@@ -289,7 +289,7 @@ def simd_multiple(site: Site, insn: base.SimdMultiple) -> Action:
     after = _structure_writeback(site, insn.n, insn.post, total)
     check = site.context.check_alignment
     mask, bits = (1 << 8 * size) - 1, 8 * size
-    registers = sorted({register_number for register_number, _ in elements})
+    register_mask = (1 << 8 * insn.register_size) - 1
 
     def action() -> None:
         authority, address = register.read()
@@ -297,12 +297,11 @@ def simd_multiple(site: Site, insn: base.SimdMultiple) -> Action:
         if check and address & size - 1:
             raise alignment_fault(site, address, size, not insn.is_load)
         if insn.is_load:
-            values = dict.fromkeys(registers, 0)
             for v, lane in elements:
-                values[v] |= memory.read(address, size, Access.NORMAL) << lane * bits
+                value = memory.read(address, size, Access.NORMAL)
+                old = file.read_v(v) & register_mask
+                file.write_v(v, old & ~(mask << lane * bits) | value << lane * bits)
                 address = address + size & MASK64
-            for v, value in values.items():
-                file.write_v(v, value)
         else:
             for v, lane in elements:
                 memory.write(address, size, file.read_v(v) >> lane * bits & mask, Access.NORMAL)

@@ -118,15 +118,27 @@ def _nothing() -> None:
 
 
 def hint(site: Site, insn: base.Hint) -> Action:
-    """WFE and WFI may trap, WFI idles the machine; the other hints do nothing."""
+    """WFI idles the machine, WFE only consumes the event; both may trap. The other hints do nothing."""
+    pe = site.pe
+    if insn.number in (4, 5):  # SEV, SEVL
+
+        def send_event() -> None:
+            pe.event = True
+
+        return send_event
     if insn.number not in (2, 3):
         return _nothing
     is_wfe = insn.number == 2
 
     def action() -> None:
+        if is_wfe and pe.event:
+            pe.event = False
+            return
+        if not is_wfe and (pe.irq_line or pe.fiq_line or pe.serror_line):
+            return
         _check_wfx_trap(site, is_wfe)
         if not is_wfe:
-            site.pe.waiting = True
+            pe.waiting = True
 
     return action
 

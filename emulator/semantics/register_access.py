@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from emulator.state.pe import RESTRICTED_BANK, Pe
 from emulator.state.registers import FPCR_SLOT, FPSR_SLOT, NZCV_SLOT
-from emulator.state.reset import NARROW_REGISTERS
+from emulator.state.reset import NARROW_REGISTERS, READ_MASKS
 from morello_isa.capability import Capability
 
 # 64-bit views of capability-wide registers.
@@ -103,7 +103,7 @@ _SPECIAL_READ: dict[str, Callable[[Pe], int]] = {
     "FPSR": lambda pe: pe.x[FPSR_SLOT],
     "ISR_EL1": _isr,
 }
-_FPCR_BITS = 0x07F7_9F00  # AHP, DN, FZ, RMode, Stride, FZ16, Len, trap enables
+_FPCR_BITS = 0x07FF_9F00  # AHP, DN, FZ, RMode, Stride, FZ16, Len, trap enables
 _FPSR_BITS = 0xF800_009F
 
 
@@ -147,7 +147,9 @@ def read_register(pe: Pe, name: str) -> int:
         name = "V" + name.replace("EL1", "EL2").replace("MIDR", "PIDR")
     if name == "DCZID_EL0" and pe.pstate.el <= 1:
         return pe.sysregs.read(name) | _zva_prohibited(pe) << 4
-    return pe.sysregs.read(name)
+    value = pe.sysregs.read(name)
+    mask = READ_MASKS.get(name)
+    return value if mask is None else value & mask[0] | mask[1]
 
 
 def _zva_prohibited(pe: Pe) -> bool:
@@ -166,13 +168,8 @@ def write_register(pe: Pe, name: str, value: int) -> None:
         return
     if name in NARROW_REGISTERS:
         value &= 0xFFFF_FFFF
-    if name.startswith("CCTLR_"):
-        value &= _CCTLR_BITS[name]
     pe.sysregs.write(name, value)
     if name not in _HARMLESS:
         pe.context_stale = True
         if name.startswith(_TRANSLATION_PREFIXES):
             pe.translation_stale = True
-
-
-_CCTLR_BITS = {"CCTLR_EL0": 0xDC, "CCTLR_EL1": 0xFF, "CCTLR_EL2": 0xFF, "CCTLR_EL3": 0xFD}

@@ -27,6 +27,7 @@ class Pe:
         "c",
         "context_stale",
         "data",
+        "event",
         "exclusive",
         "file",
         "fiq_line",
@@ -57,7 +58,7 @@ class Pe:
         self.exclusive: tuple[int, int] | None = None
         self.instructions = 0
         self.irq_line = self.fiq_line = self.serror_line = False
-        self.waiting = False
+        self.waiting = self.event = False
         # Set by whoever changes what instructions mean, and what addresses mean; the engine looks.
         self.context_stale = self.translation_stale = True
 
