@@ -23,6 +23,8 @@ from emulator.memory.interface import Memory
 from emulator.state.pe import Pe
 from morello_isa.errors import EXIT_CANNOT_EXECUTE, EXIT_NOT_FOUND, UserError
 
+HOST_ONLY = ("/proc/", "/dev/", "/sys/")
+"""Naming a file there grants nothing: the guest has its own."""
 DEFAULT_ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "HOME": "/", "TERM": "dumb"}
 
 
@@ -100,7 +102,7 @@ def named_files(arguments: Sequence[str]) -> list[str]:
 
 def _is_file(name: str) -> bool:
     try:
-        return Path(name).is_file()
+        return Path(name).is_file() and not os.path.realpath(name).startswith(HOST_ONLY)
     except OSError:
         return False
 
