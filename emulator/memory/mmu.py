@@ -159,7 +159,7 @@ class Mmu:
 
     def _code_written(self) -> None:
         """A page with code was written: the engine forgets its instructions, the page is data again."""
-        self._physical.code_pages.clear()
+        self._physical.code_lines.clear()
         self.on_code_change()
 
     # -- TLB ------------------------------------------------------------------------------------------
@@ -185,16 +185,15 @@ class Mmu:
         self._translator.translate(self._context, va, access)
 
     def _publish(self, va: int, page: _Page, kind: int) -> None:
-        """Opens a window on an ordinary page of RAM."""
+        """Opens a window on a page of RAM. The engine uses it for aligned accesses only, so that pages of
+        Device type can have one too."""
         translation = page.translation
-        if translation.is_device:
-            return
         number = va >> 12
         if kind == _READ:
             capabilities = not (translation.tags_read_zero or translation.tag_load_faults)
             pages = self.read_pages
         else:
-            if page.pa >> 12 in self._physical.code_pages:
+            if page.pa >> 12 in self._physical.code_lines:
                 return
             capabilities = not (translation.tag_store_faults or translation.tag_store_updates)
             pages = self.write_pages
@@ -289,7 +288,7 @@ class Mmu:
         for granule in range(start >> 4, (start + size - 1 >> 4) + 1):
             if tags[granule]:
                 tags[granule] = 0
-        if page.pa >> 12 in self._physical.code_pages:
+        if page.pa >> 12 in self._physical.code_lines and self._physical.has_code(page.pa + offset, size):
             self._code_written()
 
     def _write_split(self, va: int, size: int, value: int, access: Access) -> None:
@@ -382,15 +381,22 @@ class Mmu:
         if page.data is None:
             return self._bus_read(va, page.pa + offset, 4)
         number = page.pa >> 12
-        code = self._physical.code_pages
-        if number not in code:
-            code.add(number)
-            for window, target in list(self._write_window_page.items()):
-                if target == number:
-                    del self._write_window_page[window]
-                    del self.write_pages[window]
+        lines = self._physical.code_lines
+        known = lines.get(number, 0)
+        line = 1 << (offset >> 6)
+        if not known & line:
+            lines[number] = known | line
+            if not known:
+                self._withdraw_write_windows(number)
         start = page.start + offset
         return int.from_bytes(page.data[start : start + 4], "little")
+
+    def _withdraw_write_windows(self, number: int) -> None:
+        """Stores to physical page `number` have to be seen from now on."""
+        for window, target in list(self._write_window_page.items()):
+            if target == number:
+                del self._write_window_page[window]
+                del self.write_pages[window]
 
     # -- system instructions --------------------------------------------------------------------------
 
@@ -399,7 +405,7 @@ class Mmu:
         del name, operand
         self._contexts.clear()
         self.context_changed()
-        if self._physical.code_pages:
+        if self._physical.code_lines:
             self._code_written()
 
     def address_translate(self, name: str, va: int) -> int:

@@ -91,14 +91,14 @@ class DeviceWindow:
 class PhysicalMemory:
     """All RAM and device windows of one machine, found by physical address.
 
-    `code_pages` has the numbers (address >> 12) of pages from which instructions were fetched; a write to
-    one of them, also by a device, calls `on_code_write`.
+    `code_lines` tells from where instructions were fetched: by page number (address >> 12) a mask of 64-byte
+    lines. A write to one of them, also by a device, calls `on_code_write`.
     """
 
     def __init__(self) -> None:
         self._regions: list[RamRegion | DeviceWindow] = []
         self._bases: list[int] = []
-        self.code_pages: set[int] = set()
+        self.code_lines: dict[int, int] = {}
         self.on_code_write: Callable[[], None] | None = None
 
     @property
@@ -212,11 +212,21 @@ class PhysicalMemory:
 
     def _written(self, address: int, size: int) -> None:
         """Tells the engine when code may have changed."""
-        code = self.code_pages
-        if code and self.on_code_write is not None:
-            pages = range(address >> 12, (address + size - 1 >> 12) + 1)
-            if any(page in code for page in pages):
-                self.on_code_write()
+        if self.code_lines and self.on_code_write is not None and self.has_code(address, size):
+            self.on_code_write()
+
+    def has_code(self, address: int, size: int) -> bool:
+        """Whether instructions were fetched from one of the 64-byte lines of [address, address+size)."""
+        lines = self.code_lines
+        last = address + size - 1
+        for page in range(address >> 12, (last >> 12) + 1):
+            mask = lines.get(page, 0)
+            if mask:
+                low = address >> 6 & 63 if page == address >> 12 else 0
+                high = last >> 6 & 63 if page == last >> 12 else 63
+                if mask >> low & ((1 << high - low + 1) - 1):
+                    return True
+        return False
 
     @staticmethod
     def _clear_tags(region: RamRegion, start: int, size: int) -> None:

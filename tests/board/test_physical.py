@@ -95,15 +95,18 @@ def test_every_write_clears_exactly_the_tags_that_it_touches(
 
 
 def test_code_writes_are_reported() -> None:
+    """Only writes to 64-byte lines with code count."""
     memory = memory_with_ram()
     calls: list[int] = []
     memory.on_code_write = lambda: calls.append(1)
-    memory.code_pages.add(BASE >> 12)
-    memory.write_bytes(BASE + 4096, b"x")
+    memory.code_lines[BASE >> 12] = 1 << 63 | 1 << 2
+    for address, size in ((BASE + 4096, 1), (BASE, 128), (BASE + 192, 3840)):
+        memory.write_bytes(address, bytes(size))
     assert not calls
     memory.write(BASE + 4092, 4, 0)
-    memory.write_bytes(BASE - 0 + 4000, bytes(200))
-    assert len(calls) == 2
+    memory.write_bytes(BASE + 120, bytes(9))
+    memory.write_bytes(BASE, bytes(1 << 14))
+    assert len(calls) == 3
 
 
 def test_memory_console_round_trip() -> None:
