@@ -22,8 +22,9 @@ from loader.capabilities import executive, format_capability, restricted
 from loader.elf import ElfImage, Relocation
 from loader.elf_constants import DT
 from loader.fragments import CapReloc
+from loader.loaded import GuestMemoryError
 from loader.relocations import DYNAMIC, R_MORELLO_RELATIVE, DynamicRelocation
-from morello_isa.capability import Capability
+from morello_isa.capability import CAP_NULL, Capability
 from morello_isa.permissions import ObjectType, Perm
 
 EXEMPT_SIZE = 16
@@ -125,6 +126,15 @@ EXEMPT = "called by the dynamic linker in Executive"
 NO_CAPABILITY = "holds no capability"
 SEALED = "sealed with an object type of its own"
 OUT_OF_ROOT = "reaches outside the root"
+UNREACHABLE = "not an aligned slot in mapped memory"
+
+
+def _read(memory: SlotMemory, address: int) -> Capability | None:
+    """The capability in a slot, None where there can't be one."""
+    try:
+        return memory.read_capability(address) if address % 16 == 0 else None
+    except GuestMemoryError:
+        return None
 
 
 class Patcher:
@@ -165,8 +175,11 @@ class Patcher:
         spans: Sequence[tuple[int, int]],
     ) -> Patch:
         address = relocation.offset + target.bias
-        old = self._memory.read_capability(address)
-        new, reason = old, ""
+        found = _read(self._memory, address)
+        old = found if found is not None else CAP_NULL
+        new, reason = old, "" if found is not None else UNREACHABLE
+        if reason:
+            return Patch(target, relocation.offset, row.name, address, old, old, reason)
         if any(low < address + 16 and address < high for low, high in exempt):
             reason = EXEMPT
         elif not old.tag:
@@ -278,7 +291,8 @@ def _entry(target: PatchTarget, relocation: Relocation, memory: SlotMemory) -> s
     is_patched = row is not None and row.patched
     info = relocation.symbol << 32 | relocation.type
     address = relocation.offset + target.bias
-    value = format_capability(memory.read_capability(address)) if is_patched and address % 16 == 0 else "-"
+    found = _read(memory, address) if is_patched else None
+    value = format_capability(found) if found is not None else "-"
     kind = row.name if row is not None and is_patched else "(not patched)"
     return (
         f"  r_offset: {relocation.offset:#x}, slot: {address:#x} = {value}, r_info: {info:#x}, "

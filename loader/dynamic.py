@@ -22,7 +22,7 @@ from loader.elf import ElfImage, Relocation, Symbol
 from loader.elf_constants import DT
 from loader.fragments import Fragment
 from loader.library_path import LibraryPath
-from loader.loaded import GuestMemory, LoadedObject, footprint, map_image, protect_relro
+from loader.loaded import GuestMemory, GuestMemoryError, LoadedObject, footprint, map_image, protect_relro
 from loader.relocations import DYNAMIC, DynamicRelocation, Recipe, name_of
 from loader.runtime_code import RuntimeCode
 from loader.tls import TlsLayout
@@ -282,6 +282,9 @@ class DynamicLinker:
             if fallback is None:
                 raise error.as_user_error() from None
             self.memory.write_capability(slot.address, fallback)
+        except GuestMemoryError:
+            where = f"{slot.row.name} at {slot.relocation.offset:#x}"
+            raise self._broken(slot.item, f"{where} is not in a mapped segment") from None
 
     def _fallback(self, slot: _Slot, symbol: Symbol) -> Capability | None:
         return self.code.service(symbol.name) if slot.row.is_capability else None
@@ -347,12 +350,12 @@ class DynamicLinker:
         hint = struct.unpack("<Q", self.memory.read(slot.address + 24, 8))[0]
         offset, size = self._tls_place(slot)
         self.memory.write_capability(slot.address, self.code.tls_resolver())
-        self.memory.write(slot.address + 16, struct.pack("<QQ", offset, size or hint))
+        self._write_pair(slot.address + 16, offset, size or hint)
 
     def _tls_offset_size(self, slot: _Slot) -> None:
         hint = struct.unpack("<Q", self.memory.read(slot.address + 8, 8))[0]
         offset, size = self._tls_place(slot)
-        self.memory.write(slot.address, struct.pack("<QQ", offset, size or hint))
+        self._write_pair(slot.address, offset, size or hint)
 
     def _tls_offset(self, slot: _Slot) -> None:
         self._write64(slot.address, self._tls_place(slot)[0])
@@ -386,6 +389,10 @@ class DynamicLinker:
             raise _UndefinedError(slot.item, symbol).as_user_error()
         start = found.symbol.address + found.item.bias
         self.memory.write(slot.address, self.memory.read(start, min(symbol.size, found.symbol.size)))
+
+    def _write_pair(self, address: int, first: int, second: int) -> None:
+        self._write64(address, first)
+        self._write64(address + 8, second)
 
     def _write64(self, address: int, value: int) -> None:
         self.memory.write(address, struct.pack("<Q", value & (1 << 64) - 1))
@@ -431,9 +438,14 @@ class DynamicLinker:
         info = item.image.dynamic
         if info is None or not info.get(size_tag):
             return []
-        start = info.get(tag) + item.bias
-        count = info.get(size_tag) // 16
-        found = [self.memory.read_capability(start + 16 * i) for i in range(count)]
+        start, count = info.get(tag) + item.bias, info.get(size_tag) // 16
+        low, high = item.image.span()
+        if start % 16 or not low <= info.get(tag) <= info.get(tag) + 16 * count <= high:
+            raise self._broken(item, f"its {tag.name} is not inside the image")
+        try:
+            found = [self.memory.read_capability(start + 16 * i) for i in range(count)]
+        except GuestMemoryError:
+            raise self._broken(item, f"its {tag.name} is not in a mapped segment") from None
         return [c for c in found if c.tag]
 
     # --- addresses ----------------------------------------------------------------------------------

@@ -13,6 +13,8 @@ from morello_isa.capability import Capability, representable_length, representab
 from morello_isa.errors import EXIT_CANNOT_EXECUTE, UserError
 
 PAGE = 0x1000
+IMAGE_LIMIT = 1 << 40
+"""No sane object spans more bytes of address space than this."""
 
 
 class GuestMemoryError(Exception):
@@ -140,6 +142,8 @@ class LoadedObject:
 def footprint(image: ElfImage) -> tuple[int, int]:
     """(size, alignment) in bytes of the reservation that an image needs; exactly representable."""
     low, high = image.span()
+    if high - low > IMAGE_LIMIT:
+        raise UserError(f"{image.name} wants {high - low:#x} bytes of memory", EXIT_CANNOT_EXECUTE)
     low = page_down(low)
     mask = representable_mask(page_up(high - low))
     alignment = max([PAGE, (~mask & (1 << 64) - 1) + 1, *(s.align for s in image.load_segments)])
@@ -168,7 +172,11 @@ def map_image(image: ElfImage, memory: GuestMemory, address: int | None = None) 
 def protect_relro(image: ElfImage, bias: int, memory: GuestMemory) -> None:
     """Make RELRO read-only after relocation."""
     for segment in image.segments:
-        if segment.type == PT.GNU_RELRO:
+        inside = any(
+            s.vaddr <= segment.vaddr and segment.vaddr + segment.memsz <= page_up(s.vaddr + s.memsz)
+            for s in image.load_segments
+        )
+        if segment.type == PT.GNU_RELRO and inside:
             start = page_down(segment.vaddr)
             end = page_down(segment.vaddr + segment.memsz)
             if end > start:

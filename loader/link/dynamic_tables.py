@@ -19,6 +19,7 @@ from loader.link.options import LinkOptions
 from loader.link.scan import Needs
 
 _ALLOC, _WRITE = ec.SHF_ALLOC, ec.SHF_WRITE
+_MASK64 = (1 << 64) - 1
 
 
 class StringTable(Table):
@@ -61,7 +62,8 @@ def section_index(symbol: Symbol) -> int:
 def symbol_record(symbol: Symbol, name: int, value: int) -> bytes:
     """The 24 bytes of a symbol-table entry."""
     info = symbol.binding << 4 | symbol.type
-    return struct.pack("<IBBHQQ", name, info, symbol.visibility, section_index(symbol), value, symbol.size)
+    index = section_index(symbol)
+    return struct.pack("<IBBHQQ", name, info, symbol.visibility, index, value & _MASK64, symbol.size)
 
 
 Recipe = Callable[[Symbol, int, int], tuple[Fragment, int]]
@@ -292,7 +294,7 @@ class DynamicTables:
             self._build_symbols(value_of)
             self.dynstr.build()
             values = [(tag, value()) for tag, value in self._entries]
-            self.dynamic.data = b"".join(struct.pack("<qQ", tag, value) for tag, value in values)
+            self.dynamic.data = b"".join(struct.pack("<qQ", tag, value & _MASK64) for tag, value in values)
         return fragments
 
     def _records(
@@ -377,5 +379,6 @@ def _power_of_two(n: int) -> int:
 
 def _pack_rela(records: Sequence[tuple[int, int, int, int]]) -> bytes:
     return b"".join(
-        struct.pack("<QQq", place, index << 32 | number, addend) for place, number, index, addend in records
+        struct.pack("<QQQ", place & _MASK64, index << 32 | number, addend & _MASK64)
+        for place, number, index, addend in records
     )

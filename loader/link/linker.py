@@ -28,6 +28,7 @@ from loader.link.tables import GotKind
 from loader.link.version_script import parse_version_script
 
 _DROPPED = frozenset({".note.GNU-stack", ".note.gnu.property"})
+MAX_FILE_SIZE = 1 << 30
 _DEBUG_PREFIXES = (".debug_", ".gdb_index", ".comment")
 
 
@@ -280,6 +281,8 @@ class _Link:
             symtab.symtab.output.info = symtab.first_global
         if tables.dynsym.output is not None:
             tables.dynsym.output.info = 1
+        if layout.end_of_file > MAX_FILE_SIZE:
+            raise LinkError(f"the output would be {layout.end_of_file} bytes long")
         image = bytearray(layout.end_of_file)
         output.write_sections(image, layout, Relocator(addresses, self.diagnostics), fragments)
         return image

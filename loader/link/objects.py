@@ -17,6 +17,12 @@ _UNUSED_TYPES = frozenset(
 )
 
 
+MAX_ALIGNMENT = 1 << 30
+MAX_SECTION = 1 << 47
+MAX_OBJECT = (1 << 56) - 1
+"""Bytes: the length field of a fragment."""
+
+
 @dataclass(frozen=True, slots=True)
 class Group:
     """A COMDAT group: of all groups with one signature only the first is linked."""
@@ -56,17 +62,22 @@ class ObjectFile:
             if header.type == SHT.RELA and header.info < len(self.sections):
                 target = self.sections[header.info]
                 if target is not None:
-                    target.relocation_data = view[header.offset : header.offset + header.size]
+                    end = header.offset + header.size
+                    if end > len(view) or header.size % ec.RELA_SIZE:
+                        raise LinkError(f"{self.name}: section {header.name} is broken")
+                    target.relocation_data = view[header.offset : end]
 
     def _input_section(self, header: Section) -> InputSection:
         align = header.align or 1
-        if align & (align - 1):
+        if align & (align - 1) or align > MAX_ALIGNMENT:
             raise LinkError(f"{self.name}: section {header.name} has alignment {align}")
         section = InputSection(self, header.index, header.name, header.type, header.flags, align)
         section.size = header.size
         section.entsize = header.entsize
         section.link = header.link
         section.info = header.info
+        if header.size > MAX_SECTION:
+            raise LinkError(f"{self.name}: section {header.name} is {header.size} bytes long")
         if header.type != SHT.NOBITS:
             section.data = self.image.section_data(header)
         return section
@@ -75,7 +86,8 @@ class ObjectFile:
         for header in self.image.sections:
             if header.type != SHT.GROUP:
                 continue
-            words = [w for (w,) in struct.iter_unpack("<I", self.image.section_data(header))]
+            data = self.image.section_data(header)
+            words = [w for (w,) in struct.iter_unpack("<I", data[: len(data) & -4])]
             if words and words[0] & ec.GRP_COMDAT and header.info < len(self.image.symbols):
                 signature = self.image.symbols[header.info]
                 name = signature.name
@@ -101,6 +113,8 @@ class ObjectFile:
         symbol.file = self
         symbol.type = raw.type
         symbol.size = raw.size
+        if raw.size > MAX_OBJECT:
+            raise LinkError(f"{self.name}: symbol '{raw.name}' is {raw.size} bytes long")
         symbol.c64 = raw.is_c64
         symbol.value = raw.address
         symbol.state = State.DEFINED

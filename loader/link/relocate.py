@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from loader import elf_constants as ec
 from loader import relocations as rel
-from loader.fragments import PERM_EXECUTABLE, PERM_READ_ONLY, PERM_READ_WRITE, Fragment
+from loader.fragments import MAX_LENGTH, PERM_EXECUTABLE, PERM_READ_ONLY, PERM_READ_WRITE, Fragment
 from loader.link.layout import Layout
 from loader.link.model import Chunk, Diagnostics, InputSection, OutputSection, State, Symbol, align_up
 from loader.link.options import LinkOptions
@@ -73,7 +73,7 @@ class Addresses:
             return symbol.address, symbol.size, addend
         if isinstance(section, OutputSection):
             return section.address, section.size, symbol.address + addend - section.address
-        if size_hint:
+        if 0 < size_hint <= MAX_LENGTH:
             return symbol.address + addend, size_hint, 0
         if section is None:
             return symbol.address, 0, addend

@@ -5,6 +5,7 @@ from __future__ import annotations
 from loader.capabilities import Roots
 from loader.loaded import PAGE, GuestMemoryError
 from morello_isa.capability import CAP_MAX, Capability
+from morello_isa.errors import UserError
 from morello_isa.permissions import Perm
 
 USER_TOP = 1 << 48
@@ -36,6 +37,8 @@ class FakeMemory:
 
     def map(self, address, size, flags):
         assert address % PAGE == 0 and size % PAGE == 0
+        if size > 1 << 26:
+            raise UserError("no room")
         for page in range(address, address + size, PAGE):
             self.pages.setdefault(page, bytearray(PAGE))
             self.flags[page] = flags
