@@ -69,11 +69,12 @@ _ZVA_BYTES = 64
 class _Page:
     """A translated 4 KiB page. `data` is None where accesses go through PhysicalMemory (devices, flash)."""
 
-    __slots__ = ("data", "pa", "start", "tag_start", "tags", "translation", "window")
+    __slots__ = ("data", "device", "pa", "start", "tag_start", "tags", "translation", "window")
 
     def __init__(self, pa: int, translation: Translation, region: RamRegion | None) -> None:
         self.pa = pa
         self.translation = translation
+        self.device = translation.is_device
         self.data: mmap.mmap | None = None
         self.window: PageWindow | None = None
         self.start = self.tag_start = 0
@@ -90,6 +91,7 @@ class Mmu:
     def __init__(self, pe: Pe, physical: PhysicalMemory, trace: Callable[[str], None] | None = None) -> None:
         self._pe = pe
         self._physical = physical
+        self._code_lines = physical.code_lines
         self._translator = Translator(physical, trace)
         self.read_pages: dict[int, PageWindow] = {}
         self.write_pages: dict[int, PageWindow] = {}
@@ -217,7 +219,7 @@ class Mmu:
         if offset + size > 4096:
             return self._read_split(va, size, access)
         page = self._tlb.get(va >> 12 << _KIND_BITS | kind) or self._page(va, kind)
-        if not aligned and page.translation.is_device:
+        if not aligned and page.device:
             self._misaligned_on_device(va, kind)
         data = page.data
         if data is not None:
@@ -269,7 +271,7 @@ class Mmu:
             self._write_split(va, size, value, access)
             return
         page = self._tlb.get(va >> 12 << _KIND_BITS | kind) or self._page(va, kind)
-        if page.translation.is_device and (not aligned or size == _ZVA_BYTES):
+        if page.device and (not aligned or size == _ZVA_BYTES):
             self._misaligned_on_device(va, kind)
         if page.data is None:
             self._bus_write(va, page.pa + offset, size, value)
@@ -285,10 +287,14 @@ class Mmu:
         start = page.start + offset
         data[start : start + size] = (value & ((1 << 8 * size) - 1)).to_bytes(size, "little")
         tags = page.tags
-        for granule in range(start >> 4, (start + size - 1 >> 4) + 1):
-            if tags[granule]:
-                tags[granule] = 0
-        if page.pa >> 12 in self._physical.code_lines and self._physical.has_code(page.pa + offset, size):
+        first, last = start >> 4, start + size - 1 >> 4
+        if first == last:
+            if tags[first]:
+                tags[first] = 0
+        else:
+            tags[first : last + 1] = bytes(last + 1 - first)
+        mask = self._code_lines.get(page.pa >> 12)
+        if mask and mask >> (offset >> 6) & 3 and self._physical.has_code(page.pa + offset, size):
             self._code_written()
 
     def _write_split(self, va: int, size: int, value: int, access: Access) -> None:
@@ -321,7 +327,7 @@ class Mmu:
         kind = _WRITE_KIND[access] if write else _READ_KIND[access]
         page = self._page(va, kind)
         aligned = not va & (size - 1)
-        if not aligned and page.translation.is_device:
+        if not aligned and page.device:
             self._misaligned_on_device(va, kind)
         last = _next_address(va, size - 1)
         if last >> 12 != va >> 12:
@@ -333,7 +339,7 @@ class Mmu:
         """(bits 127:64, bits 63:0, tag) at 16-byte aligned `va`. Raises MemoryAbort."""
         page = self._page(va, _READ_KIND[access])
         translation = page.translation
-        if translation.tag_load_faults and translation.is_device:
+        if translation.tag_load_faults and page.device:
             raise MemoryAbort(FaultKind.CAP_PAGE, va, False)
         offset = va & _PAGE_MASK
         if page.data is None:
