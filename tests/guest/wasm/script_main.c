@@ -3,9 +3,13 @@
  *
  *   call NAME BITS...   -> "ok BITS..." or "trap TEXT"
  *   memory              -> "ok HASH" (FNV-1a of linear memory)
+ *   write ADDRESS HEX   -> "ok"
+ *   read ADDRESS LENGTH -> "ok HEX"
+ *
+ * Arguments: the module, then directories to pre-open ("GUEST::HOST").
  *
  * The first line of output says how loading went: "ok", "load TEXT" or "instantiate TEXT". Natives for tests are in
- * the module "test". With GATE defined all host services go through the gate and its dispatcher.
+ * the module "test". With --gate as the first argument all host services go through the gate and its dispatcher.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -67,14 +71,10 @@ static NativeSymbol natives[] = {
     { "call_back", (void *)native_call_back, "(i)i", NULL },
 };
 
-#ifdef GATE
-static struct host_services real_services;
-
 static void gate(void *context, struct host_call *call)
 {
     host_dispatch(context, call);
 }
-#endif
 
 static uint8_t *read_all(const char *path, uint32_t *size)
 {
@@ -143,22 +143,47 @@ static void hash_memory(wasm_module_inst_t instance)
     printf("ok %llx\n", (unsigned long long)hash);
 }
 
+static void write_memory(wasm_module_inst_t instance, char *rest)
+{
+    uint8_t *p = memory_at(instance, (uint32_t)strtoul(rest, &rest, 16), 0);
+    while (*rest == ' ')
+        rest++;
+    for (; rest[0] > ' ' && rest[1] > ' '; rest += 2) {
+        char digits[3] = { rest[0], rest[1], '\0' };
+        *p++ = (uint8_t)strtoul(digits, NULL, 16);
+    }
+    printf("ok\n");
+}
+
+static void read_memory(wasm_module_inst_t instance, char *rest)
+{
+    uint32_t address = (uint32_t)strtoul(rest, &rest, 16), length = (uint32_t)strtoul(rest, &rest, 16);
+    const uint8_t *p = memory_at(instance, address, length);
+    printf("ok ");
+    for (uint32_t i = 0; i < length; i++)
+        printf("%02x", p[i]);
+    printf("\n");
+}
+
 int main(int argc, char **argv)
 {
     struct host_services services;
     RuntimeInitArgs init;
-    char error[256], line[4096], name[256];
+    static char line[1 << 17];
+    char error[256], name[256];
+    static const char *env[] = { "KEY=value", "EMPTY=" };
+    static char *program[] = { "program", "first", "" };
     uint32_t size;
-    if (argc != 2)
+    if (argc < 2)
         return 2;
     host_direct_init(&services);
-#ifdef GATE
-    struct host_gate_binding binding;
-    real_services = services;
-    binding.gate = gate;
-    binding.gate_context = &real_services;
-    host_gate_init(&services, &binding);
-#endif
+    struct host_services real_services = services;
+    struct host_gate_binding binding = { gate, &real_services };
+    if (strcmp(argv[1], "--gate") == 0) {
+        host_gate_init(&services, &binding);
+        argv++;
+        argc--;
+    }
     memset(&init, 0, sizeof init);
     init.host_services = &services;
     wasm_runtime_full_init(&init);
@@ -172,17 +197,24 @@ int main(int argc, char **argv)
         free(bytes);
         return 0;
     }
+    wasm_runtime_set_wasi_args(module, NULL, 0, (const char **)argv + 2, (uint32_t)argc - 2, env, 2, program, 3);
     wasm_module_inst_t instance = wasm_runtime_instantiate(module, 65536, 0, error, sizeof error);
     if (!instance) {
         printf("instantiate %s\n", error);
     } else {
         printf("ok\n");
+        fflush(stdout);
         while (fgets(line, sizeof line, stdin)) {
             int used = 0;
             if (sscanf(line, "call %255s%n", name, &used) == 1)
                 call(instance, name, line + used);
             else if (strncmp(line, "memory", 6) == 0)
                 hash_memory(instance);
+            else if (strncmp(line, "write ", 6) == 0)
+                write_memory(instance, line + 6);
+            else if (strncmp(line, "read ", 5) == 0)
+                read_memory(instance, line + 5);
+            fflush(stdout);
         }
         wasm_runtime_deinstantiate(instance);
     }
