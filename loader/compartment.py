@@ -244,7 +244,7 @@ def capability_relocations(image: ElfImage) -> Iterator[tuple[Relocation, Dynami
         row = DYNAMIC.get(relocation.type)
         if row is not None and row.patched:
             yield relocation, row
-    section = image.section("__cap_relocs")
+    section = image.section("__cap_relocs") if image.dynamic is None else None
     if section is not None:
         for record in CapReloc.unpack_all(image.section_data(section)):
             relocation = Relocation(record.location, R_MORELLO_RELATIVE, 0, record.offset)

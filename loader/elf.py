@@ -459,7 +459,10 @@ class ElfImage:
     @cached_property
     def _sorted_symbols(self) -> tuple[list[int], list[Symbol]]:
         kinds = (ec.STT_FUNC, ec.STT_GNU_IFUNC, ec.STT_OBJECT, ec.STT_NOTYPE)
-        source = self.symbols or self.dynamic_symbols
+        try:
+            source = self.symbols or self.dynamic_symbols
+        except UserError:  # it runs all the same, only its names are lost
+            return [], []
         chosen = [
             s
             for s in source
