@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from emulator.images import image_path
+from morello_isa.errors import EXIT_NOT_FOUND, UserError
 
 
 def main(argv: Sequence[str]) -> int:
@@ -25,10 +26,14 @@ def main(argv: Sequence[str]) -> int:
     from emulator.cli import run
 
     program = options.wasm if options.wasm is not None else image_path("hello.wasm")
-    arguments = [str(image_path("iwasm")), f"--wamr-lib={image_path('libiwasm.so')}", str(program)]
+    if not program.is_file():
+        raise UserError(f"{program} does not exist", EXIT_NOT_FOUND)
+    guests = image_path("iwasm"), image_path("libiwasm.so")
+    arguments = [str(guests[0]), f"--wamr-lib={guests[1]}", str(program)]
     print("$ morello run " + " ".join(_shown(a) for a in arguments), flush=True)
     status = run.main(["--stats", *arguments])
-    sys.stderr.flush()
+    images = (f"{path.name} {path.stat().st_size:,} bytes" for path in (*guests, program))
+    sys.stderr.write("── " + " · ".join(images) + f" · exit status {status}\n")
     return status
 
 

@@ -170,6 +170,8 @@ def statistics(session: Session, seconds: float) -> str:
     parts = [f"{_amount(count)} instructions, {seconds:.2f} s ({rate:.2f} MIPS)"]
     if kernel.statistics.crossings:
         parts.append(f"{kernel.statistics.crossings:,} compartment crossings")
+    if kernel.statistics.restricted_slots:
+        parts.append(f"{kernel.statistics.restricted_slots:,} relocated slots made Restricted")
     parts.append(f"{kernel.statistics.syscalls:,} system calls")
     if kernel.statistics.faults:
         parts.append(f"{kernel.statistics.faults:,} faults")

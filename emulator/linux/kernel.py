@@ -65,6 +65,8 @@ class Statistics:
     faults: int = 0
     crossings: int = 0
     """Changes between Executive and Restricted."""
+    restricted_slots: int = 0
+    """Relocated slots that the loader service re-derived without Executive."""
     unknown: set[int] = field(default_factory=set)
 
 

@@ -172,6 +172,7 @@ def _restrict(task: Task, service: LoaderService, arguments: list[Capability]) -
     report = Patcher(linker.memory, linker.root, dropped=COMPARTMENT_LOSES).patch(service.targets(handle))
     handle.is_restricted = True
     handle.texts = (headers, tables, _lines(report.lines()))
+    task.kernel.statistics.restricted_slots += len(report.patched)
     return len(report.patched)
 
 
