@@ -29,7 +29,8 @@ Probe = Callable[[], int]
 
 LOAD_CAPABILITY = LOAD | LOAD_CAP | MUTABLE_LOAD
 STORE_CAPABILITY = STORE | STORE_CAP | STORE_LOCAL
-_WHOLE = 1 << 64
+_LONGEST_ACCESS = 64
+"""Bytes."""
 
 
 def probe(site: Site, base: Base, offset: Offset, size: int, permissions: int) -> Probe | None:
@@ -76,27 +77,29 @@ def _capability_probe(site: Site, base: Base, offset: Offset, size: int, permiss
 
 
 def _integer_probe(site: Site, base: Base, offset: Offset, permissions: int) -> Probe | None:
-    """Only for a DDC that covers everything and isn't added to addresses."""
+    """Only for a DDC that starts at 0 and isn't added to addresses."""
     context = site.context
     wanted = permissions << PERMISSIONS_SHIFT
     if (
         not context.ddc_tag
         or context.ddc_hi & (wanted | OTYPE_FIELD) != wanted
-        or (context.ddc_base, context.ddc_limit) != (0, _WHOLE)
+        or context.ddc_base
+        or context.ddc_limit < _LONGEST_ACCESS
         or context.cctlr & 4
     ):
         return None
     x, n, stack, bank = site.x, base.index, site.pe.stack, context.bank
     low = 15 if context.check_sp else 0
+    top = min(LOW_HALF, context.ddc_limit - _LONGEST_ACCESS)
 
     def from_register() -> int:
         address = x[n] + (delta() if delta else constant) & MASK64
-        return address if address < LOW_HALF else -1
+        return address if address < top else -1
 
     def from_sp() -> int:
         start = stack[bank].value
         address = start + (delta() if delta else constant) & MASK64
-        return address if address < LOW_HALF and not start & low else -1
+        return address if address < top and not start & low else -1
 
     delta = offset if callable(offset) else None
     constant = 0 if callable(offset) else offset
