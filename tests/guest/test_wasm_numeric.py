@@ -78,7 +78,9 @@ def constant(kind: str, bits: int) -> str:
 def test_unary() -> None:
     functions, calls = [], []
     for name, operand, result in unary_operations():
-        functions.append(f'(func (export "{name}") (param {operand}) (result {result}) ({name} (local.get 0)))')
+        functions.append(
+            f'(func (export "{name}") (param {operand}) (result {result}) ({name} (local.get 0)))'
+        )
         calls += [(name, [value]) for value in EDGES[operand]]
     compare(wasmtime.wat2wasm(f"(module {' '.join(functions)})"), calls)
 
@@ -105,8 +107,12 @@ def test_constant_operands(kind: str) -> None:
             continue
         for index, value in enumerate(values):
             c = constant(kind, value)
-            functions.append(f'(func (export "{name}R{index}") (param {kind}) (result {result}) ({name} (local.get 0) {c}))')
-            functions.append(f'(func (export "{name}L{index}") (param {kind}) (result {result}) ({name} {c} (local.get 0)))')
+            functions.append(
+                f'(func (export "{name}R{index}") (param {kind}) (result {result}) ({name} (local.get 0) {c}))'
+            )
+            functions.append(
+                f'(func (export "{name}L{index}") (param {kind}) (result {result}) ({name} {c} (local.get 0)))'
+            )
             functions.append(f'(func (export "{name}B{index}") (result {result}) ({name} {c} {c}))')
             calls += [(f"{name}{side}{index}", [v]) for side in "RL" for v in EDGES[kind][::3]]
             calls.append((f"{name}B{index}", []))
@@ -121,7 +127,10 @@ def test_comparisons_fused_with_branches(kind: str) -> None:
     for name, operand, result in binary_operations():
         if operand != kind or result != "i32" or name.split(".")[1] not in COMPARISONS + FLOAT_COMPARISONS:
             continue
-        plain, with_constant = f"({name} (local.get 0) (local.get 1))", f"({name} (local.get 0) {constant(kind, 5)})"
+        plain, with_constant = (
+            f"({name} (local.get 0) (local.get 1))",
+            f"({name} (local.get 0) {constant(kind, 5)})",
+        )
         for tag, test in (("", plain), ("n", f"(i32.eqz {plain})"), ("nn", f"(i32.eqz (i32.eqz {plain}))"),
                           ("c", with_constant), ("nc", f"(i32.eqz {with_constant})")):  # fmt: skip
             head = f"(param {kind} {kind}) (result i32)"

@@ -10,7 +10,25 @@ import wasmtime
 from tests.guest.wasm_native import WAT, Oracle, Script, compare
 
 VALUES = {
-    "i32": [0, 1, 2, 3, 7, 16, 17, 24, 65528, 65532, 65533, 65535, 65536, 70000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF],
+    "i32": [
+        0,
+        1,
+        2,
+        3,
+        7,
+        16,
+        17,
+        24,
+        65528,
+        65532,
+        65533,
+        65535,
+        65536,
+        70000,
+        0x7FFFFFFF,
+        0x80000000,
+        0xFFFFFFFF,
+    ],
     "i64": [0, 1, 0x8000000080000000, 0xFFFFFFFFFFFFFFFF, 0x0123456789ABCDEF],
     "f32": [0x3F800000, 0x40490FDB, 0x80000000],
     "f64": [0x3FF0000000000000, 0xC00921FB54442D18, 0],
@@ -57,7 +75,7 @@ def test_memory_contents() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('(module (table 1 funcref) (func $f) (elem (i32.const 1) $f))', "out of bounds table access"),
+        ("(module (table 1 funcref) (func $f) (elem (i32.const 1) $f))", "out of bounds table access"),
         ('(module (memory 1) (data (i32.const 65535) "ab"))', "out of bounds memory access"),
         ("(module (func $f (unreachable)) (start $f))", "Exception: unreachable"),
     ],
@@ -69,7 +87,7 @@ def test_instantiation_fails(text: str, message: str) -> None:
 
 def test_start_function_runs_once() -> None:
     module = wasmtime.wat2wasm(
-        '(module (global $g (mut i32) (i32.const 1)) (func $s (global.set $g (i32.mul (global.get $g) (i32.const 3))))'
+        "(module (global $g (mut i32) (i32.const 1)) (func $s (global.set $g (i32.mul (global.get $g) (i32.const 3))))"
         '(start $s) (func (export "get") (result i32) (global.get $g)))'
     )
     assert Script([("get", [])]).run(module)[1][0].bits == [3]

@@ -18,7 +18,10 @@ FLOATS = {
 
 
 def arguments(kinds: list[str], source: random.Random) -> list[int]:
-    return [source.getrandbits(source.choice([1, 8, VALUES[k]])) if k in VALUES else source.choice(FLOATS[k]) for k in kinds]
+    return [
+        source.getrandbits(source.choice([1, 8, VALUES[k]])) if k in VALUES else source.choice(FLOATS[k])
+        for k in kinds
+    ]
 
 
 @pytest.mark.parametrize("batch", range(6))
@@ -27,7 +30,11 @@ def test_random_programs(batch: int) -> None:
         generator = Generator(seed)
         module = wasmtime.wat2wasm(generator.text())
         source = random.Random(seed)
-        calls = [(f"f{i}", arguments(params, source)) for i, (params, _) in enumerate(generator.functions) for _ in range(4)]
+        calls = [
+            (f"f{i}", arguments(params, source))
+            for i, (params, _) in enumerate(generator.functions)
+            for _ in range(4)
+        ]
         compare(module, calls)
         oracle = Oracle(module)
         for name, values in calls:

@@ -41,12 +41,18 @@ MALFORMED = {
     "section too long": (HEADER + b"\1\5\1\x60\0\0", "unexpected end"),
     "section too short": (HEADER + b"\1\3\1\x60\0\0", "unexpected end"),
     "junk in section": (HEADER + section(1, b"\1\x60\0\0\0"), "section size mismatch"),
-    "order": (HEADER + section(5, b"\1\0\1") + section(4, b"\1\x70\0\1"), "unexpected content after last section"),
+    "order": (
+        HEADER + section(5, b"\1\0\1") + section(4, b"\1\x70\0\1"),
+        "unexpected content after last section",
+    ),
     "twice": (HEADER + TYPE_NONE + TYPE_NONE, "unexpected content after last section"),
     "type flag": (HEADER + section(1, b"\1\x5f\0\0"), "invalid type flag"),
     "value type": (HEADER + section(1, b"\1\x60\1\x7a\0"), "invalid value type"),
     "no code": (HEADER + TYPE_NONE + FUNCTION, "function and code section have inconsistent lengths"),
-    "code without function": (HEADER + TYPE_NONE + code(b"\0\x0b"), "function and code section have inconsistent lengths"),
+    "code without function": (
+        HEADER + TYPE_NONE + code(b"\0\x0b"),
+        "function and code section have inconsistent lengths",
+    ),
     "long number": (HEADER + section(1, b"\x81\x80\x80\x80\x80\0"), "integer representation too long"),
     "large number": (HEADER + section(1, b"\x81\x80\x80\x80\x10"), "integer too large"),
     "import kind": (HEADER + section(2, b"\1\1a\1b\5\0"), "invalid import kind"),
@@ -57,11 +63,23 @@ MALFORMED = {
     "no end": (HEADER + TYPE_NONE + FUNCTION + code(b"\0\1"), "END opcode expected"),
     "after end": (HEADER + TYPE_NONE + FUNCTION + code(b"\0\x0b\1"), "END opcode expected"),
     "opcode": (HEADER + TYPE_NONE + FUNCTION + code(b"\0\xff\x0b"), "illegal opcode"),
-    "simd": (HEADER + TYPE_NONE + FUNCTION + code(b"\0\xfd\x0c" + b"\0" * 16 + b"\x1a\x0b"), "illegal opcode"),
+    "simd": (
+        HEADER + TYPE_NONE + FUNCTION + code(b"\0\xfd\x0c" + b"\0" * 16 + b"\x1a\x0b"),
+        "illegal opcode",
+    ),
     "prefixed opcode": (HEADER + TYPE_NONE + FUNCTION + code(b"\0\xfc\x12\x0b"), "illegal opcode"),
-    "too many locals": (HEADER + TYPE_NONE + FUNCTION + code(b"\1\xff\xff\xff\xff\x0f\x7f\x0b"), "too many locals"),
-    "data count alone": (HEADER + section(12, b"\1"), "data count and data section have inconsistent lengths"),
-    "element kind": (HEADER + section(4, b"\1\x70\0\1") + section(9, b"\1\x08\0"), "invalid elements segment kind"),
+    "too many locals": (
+        HEADER + TYPE_NONE + FUNCTION + code(b"\1\xff\xff\xff\xff\x0f\x7f\x0b"),
+        "too many locals",
+    ),
+    "data count alone": (
+        HEADER + section(12, b"\1"),
+        "data count and data section have inconsistent lengths",
+    ),
+    "element kind": (
+        HEADER + section(4, b"\1\x70\0\1") + section(9, b"\1\x08\0"),
+        "invalid elements segment kind",
+    ),
 }
 
 
@@ -146,7 +164,13 @@ def test_mutated_modules(shared: Path, tmp_path: Path, seed: int) -> None:
     judge, valid = engine(), 0
     for module in modules(shared):
         (tmp_path / "module.wasm").write_bytes(module)
-        command = [str(build("mutate_main.c")), str(tmp_path / "module.wasm"), str(seed), "500", str(tmp_path / "dump")]
+        command = [
+            str(build("mutate_main.c")),
+            str(tmp_path / "module.wasm"),
+            str(seed),
+            "500",
+            str(tmp_path / "dump"),
+        ]
         done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
         assert done.returncode == 0, done.stdout + done.stderr[-3000:]
         dump, at = (tmp_path / "dump").read_bytes(), 0

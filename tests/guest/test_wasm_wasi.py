@@ -37,7 +37,9 @@ def wrapper_module() -> bytes:
         gets = " ".join(f"(local.get {i})" for i in range(len(params)))
         imports.append(f'(import "wasi_snapshot_preview1" "{name}" (func ${name} {signature}))')
         functions.append(f'(func (export "{name}") {signature} (call ${name} {gets}))')
-    return bytes(wasmtime.wat2wasm(f"(module {' '.join(imports)} (memory (export \"memory\") 2) {' '.join(functions)})"))
+    return bytes(
+        wasmtime.wat2wasm(f'(module {" ".join(imports)} (memory (export "memory") 2) {" ".join(functions)})')
+    )
 
 
 class Program:
@@ -61,7 +63,9 @@ class Program:
         return self.line()
 
     def call(self, name: str, *values: int) -> int:
-        word, _, tail = self.send(f"call {name} {' '.join(f'{v & (2**64 - 1):x}' for v in values)}").partition(" ")
+        word, _, tail = self.send(
+            f"call {name} {' '.join(f'{v & (2**64 - 1):x}' for v in values)}"
+        ).partition(" ")
         assert word == "ok", tail
         return int(tail, 16)
 
@@ -86,7 +90,9 @@ class Program:
     def open(self, text: str, oflags: int = 0, rights: int = ALL, fd: int = 3, follow: int = 1, fdflags: int = 0,
              inheriting: int = ALL) -> int:  # fmt: skip
         """The new descriptor, or minus the errno."""
-        error = self.call("path_open", fd, follow, *self.path(text), oflags, rights, inheriting, fdflags, self.OUT)
+        error = self.call(
+            "path_open", fd, follow, *self.path(text), oflags, rights, inheriting, fdflags, self.OUT
+        )
         return -error if error else self.u32(self.OUT)
 
     def transfer(self, name: str, fd: int, parts: list[tuple[int, int]], *offset: int) -> int:
@@ -250,7 +256,14 @@ def test_no_escape(program: Program, sandbox: Path) -> None:
         assert program.call("path_filestat_get", 3, 1, *program.path(path), 0) == NOTCAPABLE, path
     assert program.open("loop", rights=READ) == -LOOP
     assert program.open("up", rights=READ, follow=0) == -LOOP
-    for path in ("a/fine", "chain", "a/../in.txt", "./a/./b/.././../in.txt", "a/rootdir/in.txt", "a//b///../fine"):
+    for path in (
+        "a/fine",
+        "chain",
+        "a/../in.txt",
+        "./a/./b/.././../in.txt",
+        "a/rootdir/in.txt",
+        "a//b///../fine",
+    ):
         fd = program.open(path, rights=READ)
         assert program.get(fd, 100) == b"inside", path
     inner = program.open("a", rights=READ)
@@ -260,7 +273,10 @@ def test_no_escape(program: Program, sandbox: Path) -> None:
     assert program.open("", rights=READ) == -NOENT
     assert program.open("in\0txt", rights=READ) == -ILSEQ
     assert program.open("x" * 300, rights=READ) == -NAMETOOLONG
-    assert program.call("path_symlink", *program.path("/etc"), 3, *program.path("l", Program.PATH2)) == NOTCAPABLE
+    assert (
+        program.call("path_symlink", *program.path("/etc"), 3, *program.path("l", Program.PATH2))
+        == NOTCAPABLE
+    )
     assert program.call("path_unlink_file", 3, *program.path("../outside.txt")) == NOTCAPABLE
     two = (*program.path("in.txt"), 3, *program.path("../moved", Program.PATH2))
     assert program.call("path_rename", 3, *two) == NOTCAPABLE

@@ -58,7 +58,11 @@ class Generator:
         if kind[0] == "f":
             name = self.pick([*FLOAT_BINARY, "neg", "abs", "sqrt", "ceil", "floor", "trunc", "nearest"])
             a = self.expression(kind, depth)
-            return f"({kind}.{name} {a} {self.expression(kind, depth)})" if name in FLOAT_BINARY else f"({kind}.{name} {a})"
+            return (
+                f"({kind}.{name} {a} {self.expression(kind, depth)})"
+                if name in FLOAT_BINARY
+                else f"({kind}.{name} {a})"
+            )
         if kind == "i32" and self.random.random() < 0.3:
             return self.condition(depth)
         name = self.pick([*INTEGER_BINARY, *DIVISION, "clz", "ctz", "popcnt", "extend8_s", "extend16_s"])
@@ -84,7 +88,15 @@ class Generator:
         return expression if self.random.random() < 0.02 else f"(i32.and {expression} (i32.const 4095))"
 
     def memory_offset(self) -> str:
-        return self.pick(["", "", "offset=4 ", "offset=1000 ", "offset=65000 " if self.random.random() < 0.1 else "offset=7 "])
+        return self.pick(
+            [
+                "",
+                "",
+                "offset=4 ",
+                "offset=1000 ",
+                "offset=65000 " if self.random.random() < 0.1 else "offset=7 ",
+            ]
+        )
 
     def load(self, kind: str, depth: int) -> str:
         if kind[0] == "f":
@@ -94,7 +106,9 @@ class Generator:
         return f"({kind}.load{self.pick(widths)} {self.memory_offset()}{self.address(depth)})"
 
     def select(self, kind: str, depth: int) -> str:
-        return f"(select {self.expression(kind, depth)} {self.expression(kind, depth)} {self.condition(depth)})"
+        return (
+            f"(select {self.expression(kind, depth)} {self.expression(kind, depth)} {self.condition(depth)})"
+        )
 
     def writable(self, kind: str) -> list[int]:
         return [i for i, t in enumerate(self.locals) if t == kind and i not in self.frozen]
@@ -250,4 +264,4 @@ class Generator:
         entries = " ".join(f"$f{i}" for i in range(len(self.functions)))
         variables = " ".join(f"(global (mut {t}) ({t}.const 1))" for t in self.globals)
         functions = "\n".join(self.bodies)
-        return f"(module (memory (export \"memory\") 1) {variables}\n(table funcref (elem {entries}))\n{functions}\n{cleaners})"
+        return f'(module (memory (export "memory") 1) {variables}\n(table funcref (elem {entries}))\n{functions}\n{cleaners})'

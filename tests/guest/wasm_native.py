@@ -32,7 +32,17 @@ def build(main: str, flags: tuple[str, ...] = SANITIZE) -> Path:
     sources = [path for path in sorted(SOURCES.glob("*.c")) if path.name != "plain_main.c"]
     driver = SOURCES / main if main == "plain_main.c" else DRIVERS / main
     includes = (f"-I{SOURCES / 'include'}", f"-I{SOURCES}")
-    command = ["gcc", *STRICT, *flags, *includes, *map(str, sources), str(driver), "-lm", "-o", str(folder / "a.out")]
+    command = [
+        "gcc",
+        *STRICT,
+        *flags,
+        *includes,
+        *map(str, sources),
+        str(driver),
+        "-lm",
+        "-o",
+        str(folder / "a.out"),
+    ]
     subprocess.run(command, check=True)
     return folder / "a.out"
 
