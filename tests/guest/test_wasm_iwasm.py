@@ -63,7 +63,7 @@ def test_clock_and_random(shared: Path) -> None:
         ("do_br_table 3", ""),
         ("do_call_indirect 10", "0x14:i32"),
         ("do_test_if_else 0", ""),
-    ],  # fmt: skip
+    ],
 )
 def test_functions_of_control_instrs(shared: Path, arguments: str, last: str) -> None:
     name, value = arguments.split()

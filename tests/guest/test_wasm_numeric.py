@@ -123,7 +123,7 @@ def test_constant_operands(kind: str) -> None:
 def test_comparisons_fused_with_branches(kind: str) -> None:
     """A comparison as the condition of if, br_if and select, also negated, and with a constant on the right."""
     functions, calls = [], []
-    small = EDGES[kind][::3] + [EDGES[kind][-1]]
+    small = [*EDGES[kind][::3], EDGES[kind][-1]]
     for name, operand, result in binary_operations():
         if operand != kind or result != "i32" or name.split(".")[1] not in COMPARISONS + FLOAT_COMPARISONS:
             continue

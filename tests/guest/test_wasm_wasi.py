@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import struct
 import subprocess
@@ -297,9 +296,9 @@ def test_paths(program: Program, sandbox: Path) -> None:
     assert (program.read(16, 1)[0], program.u64(24), program.u64(32)) == (4, 2, 7)
     assert program.call("path_filestat_get", 3, 0, *program.path("f/"), 0) == NOTDIR
     assert program.call("path_rename", 3, *program.path("d/g"), 3, *program.path("h", second)) == 0
-    assert sorted(os.listdir(sandbox)) == ["d", "f", "h"]
+    assert sorted(path.name for path in sandbox.iterdir()) == ["d", "f", "h"]
     assert program.call("path_symlink", *program.path("f"), 3, *program.path("link", second)) == 0
-    assert os.readlink(sandbox / "link") == "f"
+    assert (sandbox / "link").readlink() == Path("f")
     assert program.call("path_readlink", 3, *program.path("link"), Program.BUFFER, 10, 0) == 0
     assert program.read(Program.BUFFER, program.u32(0)) == b"f"
     assert program.call("path_readlink", 3, *program.path("f"), Program.BUFFER, 10, 0) == INVAL

@@ -23,7 +23,7 @@ STRICT = ("-std=c99", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-g")
 SANITIZE = ("-O1", "-fsanitize=undefined,address", "-fno-sanitize-recover=all")
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def build(main: str, flags: tuple[str, ...] = SANITIZE) -> Path:
     """Compile the runtime with the driver `main` (in DRIVERS, or plain_main.c) once per session."""
     if shutil.which("gcc") is None:
