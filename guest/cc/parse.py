@@ -370,6 +370,8 @@ class Parser(DeclarationParser):
             self.expect(";")
             return s.TopLevelAsm(at, text)
         spec = self.specifiers()
+        if not spec.words and spec.node is None:
+            self._reject_unknown_type()
         if not spec.words and spec.node is None and spec.storage is None and not spec.inline:
             raise self.syntax_error("expected a declaration")
         if self.accept(";"):
@@ -449,9 +451,15 @@ class Parser(DeclarationParser):
             self.attributes()
             return s.Label(name, name.text, self._labelled())
         at = self.token
+        self._reject_unknown_type()
         expression = self.expression()
         self.expect(";")
         return s.ExpressionStatement(at, expression)
+
+    def _reject_unknown_type(self) -> None:
+        """Two names in a row: the first was meant as a type."""
+        if self.token.kind is ID and self.peek().kind is ID:
+            raise CompileError(self.token.loc, f"'{self.token.text}' is not a type")
 
     def _labelled(self) -> s.Node:
         """The statement after a label; a label may also end a block or precede a declaration."""

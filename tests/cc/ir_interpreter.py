@@ -98,8 +98,13 @@ class Machine:
                 elif isinstance(p, ir.DataBlockCap):
                     self.put_cap(o, p.offset, self.block_cap(p.function, p.block))
                 else:
-                    diff = self.block_cap(p.function, p.block).address - self.block_cap(p.function, p.base).address
-                    o.data[p.offset : p.offset + p.size] = (diff & ((1 << 8 * p.size) - 1)).to_bytes(p.size, "little")
+                    diff = (
+                        self.block_cap(p.function, p.block).address
+                        - self.block_cap(p.function, p.base).address
+                    )
+                    o.data[p.offset : p.offset + p.size] = (diff & ((1 << 8 * p.size) - 1)).to_bytes(
+                        p.size, "little"
+                    )
 
     def code_address(self):
         self.next += 64
@@ -347,7 +352,9 @@ class Frame:
         if c.value[0] == "u":
             m = (1 << (32 if ty is Ty.I32 else 64)) - 1
             a, b = a & m, b & m
-        return {"eq": a == b, "ne": a != b, "lt": a < b, "le": a <= b, "gt": a > b, "ge": a >= b}[c.value[-2:]]
+        return {"eq": a == b, "ne": a != b, "lt": a < b, "le": a <= b, "gt": a > b, "ge": a >= b}[
+            c.value[-2:]
+        ]
 
     def fma(self, op):
         from fractions import Fraction
@@ -626,7 +633,12 @@ def unary(op, a, source, target):
         case UnOp.FCEIL | UnOp.FFLOOR | UnOp.FTRUNC | UnOp.FNEAREST:
             if not math.isfinite(a):
                 return a
-            f = {UnOp.FCEIL: math.ceil, UnOp.FFLOOR: math.floor, UnOp.FTRUNC: math.trunc, UnOp.FNEAREST: round}[op]
+            f = {
+                UnOp.FCEIL: math.ceil,
+                UnOp.FFLOOR: math.floor,
+                UnOp.FTRUNC: math.trunc,
+                UnOp.FNEAREST: round,
+            }[op]
             return math.copysign(float(f(a)), a)
         case UnOp.FCVT:
             return a

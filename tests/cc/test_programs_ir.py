@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -11,40 +9,36 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import chain  # noqa: E402
 import ir_interpreter  # noqa: E402
+import random_programs  # noqa: E402
 
 from guest.cc.compile import compile_c  # noqa: E402
 from guest.cc.errors import Diagnostics  # noqa: E402
 from guest.cc.preprocess import PreprocessOptions  # noqa: E402
 
 PROGRAMS = sorted((Path(__file__).parent / "programs").glob("*.c"))
-GCC = shutil.which("gcc")
-
-
-def compiled(text, name="test.c"):
-    diagnostics = Diagnostics()
-    module, _ = compile_c(text, name, PreprocessOptions(), diagnostics)
-    assert module is not None, "\n".join(diagnostics.messages)
-    return module
+needs_gcc = pytest.mark.skipif(chain.GCC is None, reason="needs gcc as the oracle")
 
 
 def run_ir(text, name="test.c"):
-    machine = ir_interpreter.Machine(compiled(text, name))
+    diagnostics = Diagnostics()
+    module, _ = compile_c(text, name, PreprocessOptions(), diagnostics)
+    assert module is not None, "\n".join(diagnostics.messages)
+    machine = ir_interpreter.Machine(module)
     status = machine.run()
     return bytes(machine.out), status
 
 
-def run_gcc(text, folder):
-    source, program = folder / "t.c", folder / "t"
-    source.write_text(text)
-    flags = ["-w", "-O1", "-funsigned-char", "-fwrapv", "-ffp-contract=off", "-fno-strict-aliasing"]
-    subprocess.run([GCC, *flags, "-o", program, source, "-lm"], check=True, timeout=60)
-    done = subprocess.run([program], capture_output=True, timeout=20, check=False)
-    return done.stdout, done.returncode
-
-
-@pytest.mark.skipif(GCC is None, reason="needs gcc as the oracle")
+@needs_gcc
 @pytest.mark.parametrize("path", PROGRAMS, ids=lambda p: p.stem)
 def test_same_output_and_status_as_gcc(path, tmp_path):
     text = path.read_text()
-    assert run_ir(text, path.name) == run_gcc(text, tmp_path)
+    assert run_ir(text, path.name) == chain.run_gcc(tmp_path, text)
+
+
+@needs_gcc
+@pytest.mark.parametrize("seed", range(12))
+def test_random_program(seed, tmp_path):
+    text = random_programs.program(seed)
+    assert run_ir(text) == chain.run_gcc(tmp_path, text)

@@ -1,0 +1,42 @@
+"""The same C programs through the complete chain, on the emulator, against the host's gcc."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import chain  # noqa: E402
+import random_programs  # noqa: E402
+
+PROGRAMS = sorted((Path(__file__).parent / "programs").glob("*.c"))
+needs_gcc = pytest.mark.skipif(chain.GCC is None, reason="needs gcc as the oracle")
+
+
+@needs_gcc
+@pytest.mark.parametrize("path", PROGRAMS, ids=lambda p: p.stem)
+def test_optimised_program_behaves_as_by_gcc(path, tmp_path):
+    text = path.read_text()
+    out, status, err = chain.run_emulated(tmp_path, text, "-O2")
+    assert (out, status) == chain.run_gcc(tmp_path, text), err
+
+
+@needs_gcc
+@pytest.mark.slow
+@pytest.mark.parametrize("path", PROGRAMS, ids=lambda p: p.stem)
+def test_unoptimised_program_behaves_as_by_gcc(path, tmp_path):
+    text = path.read_text()
+    out, status, err = chain.run_emulated(tmp_path, text, "-O0", "-g")
+    assert (out, status) == chain.run_gcc(tmp_path, text), err
+
+
+@needs_gcc
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(100, 104))
+def test_random_program_behaves_as_by_gcc(seed, tmp_path):
+    text = random_programs.program(seed)
+    out, status, err = chain.run_emulated(tmp_path, text, "-O2")
+    assert (out, status) == chain.run_gcc(tmp_path, text), err
