@@ -125,8 +125,11 @@ class DynamicLinker:
             self._load_dependencies(namespace, first_new)
             for new in namespace.objects[first_new:]:
                 self.tls.add(new, self.memory)
+            scope = self.closure(item)
             if is_global:
-                _extend(namespace.global_scope, self.closure(item))
+                _extend(namespace.global_scope, scope)
+            for new in namespace.objects[first_new:]:
+                new.scope = scope
             for new in reversed(namespace.objects[first_new:]):
                 self.relocate(new, namespace)
         except UserError:
@@ -217,7 +220,7 @@ class DynamicLinker:
         name, version = symbol.name, symbol.version
         found = self.resolve(name, version, [item]) if is_symbolic else None
         found = found or self.resolve(name, version, slot.namespace.global_scope)
-        found = found or self.resolve(name, version, self.closure(item))
+        found = found or self.resolve(name, version, item.scope)
         if found is not None:
             return found
         if symbol.binding == ec.STB_WEAK:

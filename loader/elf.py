@@ -15,18 +15,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 from loader import elf_constants as ec
 from loader.elf_constants import DT, PT, SHT
-from loader.relocations import name_of
 from morello_isa.errors import EXIT_CANNOT_EXECUTE, EXIT_NOT_FOUND, UserError
 
 _TABLE_LIMIT = 1 << 28
 """No table of a sane file is longer than this many bytes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(NamedTuple):
     """The file header; offsets and sizes in bytes, `entry` with bit 0 as in the file."""
 
     os_abi: int
@@ -43,8 +42,7 @@ class Header:
     shstrndx: int
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(NamedTuple):
     """One program header."""
 
     type: int
@@ -82,8 +80,7 @@ class Section:
     entsize: int
 
 
-@dataclass(frozen=True, slots=True)
-class Symbol:
+class Symbol(NamedTuple):
     """One symbol. `value` is `st_value` as in the file: bit 0 of a function is its ISA, not its address."""
 
     name: str
@@ -131,8 +128,7 @@ class Symbol:
         return self.shndx != ec.SHN_UNDEF
 
 
-@dataclass(frozen=True, slots=True)
-class Relocation:
+class Relocation(NamedTuple):
     """One RELA record: `offset` is the address of the place, `type` R_*, `symbol` an index."""
 
     offset: int
@@ -143,11 +139,12 @@ class Relocation:
     @property
     def name(self) -> str:
         """The ABI's name of the type."""
+        from loader.relocations import name_of  # starting a program does not need the table
+
         return name_of(self.type)
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(NamedTuple):
     """One note: owner's name, type number, contents."""
 
     owner: str

@@ -281,6 +281,40 @@ def test_ifunc_resolvers_are_called() -> None:
     assert world.slot(item, ".data") == chosen
 
 
+def test_local_libraries_see_what_they_were_loaded_with_and_nothing_else() -> None:
+    """`back` needs a symbol of `front`, which pulled it in; a stranger does not see either."""
+    call = (
+        ObjectBuilder()
+        .text(BL, RET)
+        .function("back", size=8)
+        .reloc(".text", 0, R["R_MORELLO_CALL26"], "front_fn")
+    )
+    back = shared(call, "libback.so")
+    front = (
+        ObjectBuilder()
+        .text(BL, RET)
+        .function("front_fn", size=8)
+        .reloc(".text", 0, R["R_MORELLO_CALL26"], "back")
+    )
+    stranger = (
+        ObjectBuilder().text(BL, RET).function("s", size=8).reloc(".text", 0, R["R_MORELLO_CALL26"], "back")
+    )
+    files = {
+        "/purecap-lib/libback.so": back,
+        "/purecap-lib/libfront.so": shared(front, "libfront.so", ("libback.so", back)),
+        "/purecap-lib/libstranger.so": shared(stranger, "libstranger.so"),
+    }
+    world = World(files)
+    base = world.linker.base
+    world.linker.open("libfront.so", base, None, False)
+    slot = world.slot(world.object("libback.so"), ".got.plt", 48)
+    assert slot.value == address(world.object("libfront.so"), "front_fn")
+    with pytest.raises(UserError, match="needs symbol 'back'"):
+        world.linker.open("libstranger.so", base, None, False)
+    world.linker.open("libfront.so", base, None, True)
+    world.linker.open("libstranger.so", base, None, False)
+
+
 def test_failed_dlopen_leaves_nothing_behind() -> None:
     world = World({"/purecap-lib/libmiddle.so": MIDDLE})
     with pytest.raises(UserError):
