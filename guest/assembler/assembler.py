@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from guest.assembler.diagnostics import AssemblyFailure, Diagnostic, Place, SourceError
-from guest.assembler.directives import DIRECTIVES
+from guest.assembler.directives import DIRECTIVES, MAX_SPACE
 from guest.assembler.finish import finish_object
 from guest.assembler.model import Patch, Row, Section, Symbol
 from guest.assembler.sections import default_section
@@ -69,8 +69,6 @@ class Assembler:
                     if statement:
                         self.place = source.place
                         self.statement(statement)
-                self.place = source.place
-                source.finish()
                 break
             except (SourceError, AssemblyError) as error:
                 self.place = source.place
@@ -78,6 +76,10 @@ class Assembler:
                 if len(self.diagnostics) >= _MAX_ERRORS:
                     break
                 statements = source.statements()
+        self.place = source.place
+        unclosed = source.unclosed()
+        if unclosed is not None:
+            self.report(unclosed)
         for name in list(self.literals):
             self.dump_literals(self.sections[name])
         data = finish_object(self)
@@ -319,7 +321,7 @@ class Assembler:
     def move_to(self, value: Linear) -> None:
         """`.org`: pad with zeros to an offset of the section."""
         offset = self.settle(value)
-        if offset is None or offset < self.section.size:
+        if offset is None or not self.section.size <= offset < MAX_SPACE:
             raise SourceError("the place can only be moved forwards, to a known offset")
         self.append(bytes(offset - self.section.size))
 

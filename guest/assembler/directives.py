@@ -22,6 +22,9 @@ Directive = Callable[["Assembler", str], None]
 
 DIRECTIVES: Final[dict[str, Directive]] = {}
 
+MAX_SPACE: Final = 1 << 30
+"""Bytes that one directive may reserve: more is a mistake."""
+
 
 def _names(arguments: str) -> list[str]:
     names = [name.strip().strip('"') for name in arguments.split(",")]
@@ -151,8 +154,8 @@ def _space(a: Assembler, arguments: str) -> None:
     parts = split_operands(arguments)
     size = a.constant(parts[0]) if parts else 0
     fill = a.constant(parts[1]) if len(parts) > 1 else 0
-    if size < 0:
-        raise SourceError("the size is negative")
+    if not 0 <= size < MAX_SPACE:
+        raise SourceError(f"a space of {size} bytes is not possible")
     if a.section.is_nobits and not fill:
         a.section.reserved += size
     else:
@@ -164,8 +167,8 @@ def _fill(a: Assembler, arguments: str) -> None:
     repeat = numbers[0] if numbers else 0
     size = min(numbers[1], 8) if len(numbers) > 1 else 1
     value = numbers[2] if len(numbers) > 2 else 0
-    if repeat < 0 or size < 0:
-        raise SourceError("a count is negative")
+    if not 0 <= repeat * size < MAX_SPACE or size < 0:
+        raise SourceError(f"a space of {repeat * size} bytes is not possible")
     a.append((value & (1 << 8 * size) - 1).to_bytes(size, "little") * repeat)
 
 
@@ -185,11 +188,11 @@ def _make_align(is_power: bool) -> Directive:
 
 
 def _org(a: Assembler, arguments: str) -> None:
-    a.move_to(a.expression(split_operands(arguments)[0]))
+    a.move_to(a.expression(arguments.partition(",")[0]))
 
 
 def _incbin(a: Assembler, arguments: str) -> None:
-    parts = split_operands(arguments)
+    parts = split_operands(arguments) or [""]
     try:
         data = a.source.find_file(parts[0]).read_bytes()
     except OSError:
@@ -354,14 +357,18 @@ def _common(a: Assembler, arguments: str) -> None:
     size, align = a.constant(parts[1]), a.constant(parts[2]) if len(parts) > 2 else 1
     if symbol.is_defined:
         raise SourceError(f"'{symbol.name}' is already defined")
-    if size < 0 or align < 1 or align & align - 1:
-        raise SourceError("the size or alignment is not possible")
     if symbol.type == elf.STT_NOTYPE:
         symbol.type = elf.STT_OBJECT
     if symbol.binding == elf.STB_LOCAL:
         _allocate_bss(a, symbol.name, size, align)
         return
+    _check_common(size, align)
     symbol.common_size, symbol.common_align = size, align
+
+
+def _check_common(size: int, align: int) -> None:
+    if not 0 <= size < MAX_SPACE or align < 1 or align & align - 1:
+        raise SourceError("the size or alignment is not possible")
 
 
 def _local_common(a: Assembler, arguments: str) -> None:
@@ -372,6 +379,7 @@ def _local_common(a: Assembler, arguments: str) -> None:
 
 
 def _allocate_bss(a: Assembler, name: str, size: int, align: int) -> None:
+    _check_common(size, align)
     saved = a.section
     a.section = a.switch_to(default_section(".bss"))
     a.align(align)

@@ -6,6 +6,7 @@ from guest.assembler.diagnostics import SourceError
 from guest.assembler.model import Section
 from loader import elf_constants as elf
 from loader.elf_constants import SHT
+from morello_isa.asm.errors import AssemblyError
 from morello_isa.asm.expression import parse_number
 from morello_isa.asm.operands import split_operands
 
@@ -64,7 +65,7 @@ def default_section(name: str) -> Section:
 
 def parse_section(arguments: str) -> Section:
     """`name[, "flags"[, %type[, entry size]]]`."""
-    parts = split_operands(arguments)
+    parts = split_operands(arguments) or [""]
     name = parts[0].strip('"')
     if not name:
         raise SourceError(".section needs a name")
@@ -86,13 +87,13 @@ def parse_section(arguments: str) -> Section:
         kind = rest.pop(0)[1:].lower()
         if kind in _TYPES:
             section.type = _TYPES[kind]
-        elif kind.startswith("0x"):
-            section.type = int(kind, 16)
+        elif kind[:1].isdigit():
+            section.type = parse_number(kind)
         else:
             raise SourceError(f"there is no section type '{kind}'")
     if section.flags & elf.SHF_MERGE:
         try:
             section.entry_size = parse_number(rest.pop(0))
-        except (IndexError, ValueError):
+        except (IndexError, AssemblyError):
             raise SourceError("a mergeable section needs its entry size") from None
     return section

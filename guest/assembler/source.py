@@ -17,6 +17,7 @@ _MARKER = re.compile(r"#\s*(?:line\s+)?(\d+)(?:\s+\"([^\"]*)\")?")
 _BLOCK_COMMENT = re.compile(r"\"(?:\\.|[^\"\\\n])*\"|/\*.*?\*/|//[^\n]*", re.DOTALL)
 _NAME = re.compile(r"[A-Za-z_.$][\w.$]*")
 _MAX_DEPTH = 64
+_MAX_REPEAT = 1 << 20
 
 Evaluate = Callable[[str], int]
 IsDefined = Callable[[str], bool]
@@ -142,13 +143,13 @@ class Source:
             return True
         return False
 
-    def finish(self) -> None:
-        """SourceError if a condition is still open."""
-        if self._conditions:
-            raise SourceError("there is an .if without .endif")
+    def unclosed(self) -> SourceError | None:
+        """What is wrong if a condition is still open at the end."""
+        return SourceError("there is an .if without .endif") if self._conditions else None
 
     def _push(self, lines: Sequence[str], file: str | None = None) -> None:
         if len(self._frames) >= _MAX_DEPTH:
+            del self._frames[1:]
             raise SourceError("macros or includes are nested too deeply")
         if file is None:
             self._frames.append(_Frame("", lines, self.place))
@@ -240,11 +241,13 @@ class Source:
 
     def _repeat(self, arguments: str) -> None:
         count = self.evaluate(arguments)
+        if count > _MAX_REPEAT:
+            raise SourceError(f"{count} repetitions are too many")
         body = self._collect((".rept", ".irp", ".irpc"), ".endr")
         self._push(body * max(count, 0))
 
     def _repeat_each(self, arguments: str) -> None:
-        name, *values = _macro_arguments(arguments)
+        name, *values = _macro_arguments(arguments) or [""]
         body = self._collect((".rept", ".irp", ".irpc"), ".endr")
         self._push([_substitute(line, {name: value}) for value in values or [""] for line in body])
 

@@ -16,10 +16,12 @@ _TOKEN = re.compile(
     r"\s*(?:(0[xX][0-9a-fA-F]+|0[bB][01]+(?![0-9a-fA-F])|\d+[fb](?![\w$])|\d+)|([A-Za-z_.$][\w.$@]*)"
     r"|\"([^\"]*)\"|'(\\?.)'?|(<<|>>|<=|>=|==|!=|<>|&&|\|\||[-+*/%&|^~!<>()]))"
 )
+_LOCAL_LABEL = re.compile(r"\d+[fb]$")
 _LEVELS: dict[str, int] = {
     "||": 1, "&&": 2, "==": 3, "!=": 3, "<>": 3, "<": 3, "<=": 3, ">": 3, ">=": 3,
     "+": 4, "-": 4, "|": 5, "&": 5, "^": 5, "*": 6, "/": 6, "%": 6, "<<": 6, ">>": 6,
 }  # fmt: skip
+_MAX_DEPTH = 100
 _ESCAPES = {"n": 10, "t": 9, "r": 13, "0": 0, "\\": 92, "'": 39, '"': 34}
 
 
@@ -54,10 +56,11 @@ Resolve = Callable[[str], "Linear | None"]
 
 
 def parse_number(text: str) -> int:
-    """A number literal of assembler source; ValueError if it isn't one."""
-    if len(text) > 1 and text[0] == "0" and text[1] in "01234567":
-        return int(text, 8)
-    return int(text, 0)
+    """A number literal of assembler source; AssemblyError if it isn't one."""
+    try:
+        return int(text, 8 if len(text) > 1 and text[0] == "0" and text[1].isdigit() else 0)
+    except ValueError:
+        raise AssemblyError(f"'{text}' is not a number") from None
 
 
 def parse_expression(text: str, resolve: Resolve | None = None) -> Linear:
@@ -71,8 +74,7 @@ def parse_expression(text: str, resolve: Resolve | None = None) -> Linear:
         position = match.end()
         number, name, quoted, character, operator = match.groups()
         if number is not None:
-            tokens.append(("symbol" if number[-1] in "fb" and number[:2] not in ("0x", "0X", "0b", "0B")
-                           else "number", number))  # fmt: skip
+            tokens.append(("symbol" if _LOCAL_LABEL.match(number) else "number", number))
         elif name is not None or quoted is not None:
             tokens.append(("symbol", name if name is not None else quoted))
         elif character is not None:
@@ -93,6 +95,7 @@ class _Parser:
         self.text = text
         self.resolve = resolve
         self.position = 0
+        self.depth = 0
 
     def peek(self) -> tuple[str, str]:
         return self.tokens[self.position] if self.position < len(self.tokens) else ("end", "")
@@ -109,6 +112,14 @@ class _Parser:
 
     def unary(self) -> Linear:
         kind, text = self.peek()
+        self.depth += 1
+        if self.depth > _MAX_DEPTH:
+            raise AssemblyError("the expression is nested too deeply")
+        value = self._unary(kind, text)
+        self.depth -= 1
+        return value
+
+    def _unary(self, kind: str, text: str) -> Linear:
         self.position += 1
         if kind == "number":
             return Linear(parse_number(text))

@@ -17,6 +17,9 @@ _CAPABILITY_BASE = re.compile(r"\[\s*(?:c(\d+)|(csp))", re.IGNORECASE)
 _INTEGER_BASE = re.compile(r"\[\s*(?:x\d+|sp)\b", re.IGNORECASE)
 _CACHE_OPERAND = re.compile(r",\s*c(\d+|zr)$", re.IGNORECASE)
 _BY_ADDRESS = re.compile(r"(?:zva|ivac|cvac|cvau|cvap|cvadp|civac|ivau)\b", re.IGNORECASE)
+# Keystone loops for ever on some text that isn't an instruction, so it only gets what could be one.
+_MNEMONIC = re.compile(r"[a-z][a-z0-9]*(?:\.[a-z0-9]+)?$")
+_OPERANDS = re.compile(r"(?:[\w#\[{*-][\w\s,.#\[\]{}!+*-]*)?$", re.ASCII)
 _CAPABILITY_REGISTER = re.compile(r"\b(?:c\d+|csp|czr)\b", re.IGNORECASE)
 
 
@@ -28,6 +31,10 @@ def _engine() -> Any:
 
 
 def _as_base_text(mnemonic: str, operands: str, c64: bool) -> str:
+    if not _MNEMONIC.match(mnemonic):
+        raise AssemblyError(f"there is no instruction '{mnemonic}'")
+    if not _OPERANDS.match(operands):
+        raise AssemblyError(f"'{mnemonic}' doesn't take these operands")
     if c64:
         if _INTEGER_BASE.search(operands):
             raise AssemblyError(f"'{mnemonic}' needs a capability base register in C64")

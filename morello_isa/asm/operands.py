@@ -185,7 +185,7 @@ def _memory(text: str) -> Memory | Raw:
     tail = text[closing + 1 :].strip()
     if closing < 0 or tail not in ("", "!"):
         raise AssemblyError(f"'{text}' is not a memory operand")
-    parts = split_operands(text[1:closing].strip())
+    parts = split_operands(text[1:closing].strip()) or [""]
     base = parse_operand(parts[0])
     if not isinstance(base, Register) or base.kind not in "xc":
         raise AssemblyError(f"'{parts[0]}' can't be a base register")

@@ -33,7 +33,7 @@ def signature(operands: Sequence[Operand]) -> str:
     for operand in operands:
         if isinstance(operand, Register):
             text += operand.kind
-        elif isinstance(operand, (int, float)):
+        elif isinstance(operand, int):
             text += "i"
         elif isinstance(operand, Symbolic):
             text += "n"

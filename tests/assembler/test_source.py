@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import random
 import struct
 import time
 
@@ -514,3 +515,97 @@ def test_speed():
     begin = time.perf_counter()
     assemble_source("\n".join(lines), "speed.s")
     assert len(lines) / (time.perf_counter() - begin) > 10000
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        ".section\n", ".irp\n.endr\n", "ldr x0, []\n", "movi v0.2d, #09\n", ".octa 08\n", ".lcomm a, 4, 0\n",
+        "::cmp x0, #1\n", "(nop\n", "= 3\n", ".org\n", ".incbin\n", ".space 1 << 60\n", ".fill 9, 8, 1 << 99\n",
+        ".rept 1 << 40\nnop\n.endr\n", "add c5, c5, #2.4\n", ".macro m\n m\n m\n.endm\n m\n", ".byte 1/0\n",
+        "mov x0, #" + "(" * 5000 + "1\n", ".byte " + "-" * 5000 + "1\n", ".section a,\"a\",%0xz\n", ".comm\n",
+        ".type\n", ".size\n", ".set\n", ".file\n", ".loc\n", ".chericap\n", ".align\n", ".if\n.endif\n", "\0\n",
+        ".asciz \"\\\n", ".float x\n", ".uleb128 -1\n", ".macro\n", ".popsection\n", ".code x\n", "1:1:1: b 1b\n",
+        ".word 99999999999999999999999\n", "ldr x0, =\n", "ldr x0, [c0, #1 <<\n", "b #0x\n", "adr c0, 'a\n",
+        ".req\n", "x .req\n", ".else\n", ".section \"\"\n", ".previous\n.previous\n", ".tlsdesccall\n",
+    ],
+)  # fmt: skip
+def test_nothing_but_diagnostics_comes_out_of_bad_sources(source):
+    try:
+        assemble_source(source, "bad.s")
+    except AssemblyFailure as failure:
+        assert all(d.message and d.render() for d in failure.diagnostics)
+
+
+def test_mutated_sources_end_in_diagnostics():
+    """Random damage to a real source: an object or a list of errors, never an exception of Python's."""
+    lines = SAMPLE.splitlines()
+    pieces = [
+        '"',
+        "[",
+        "]",
+        "#",
+        ",",
+        ":",
+        "(",
+        ")",
+        "-",
+        "0x",
+        "1f",
+        "\\",
+        "c0",
+        ".",
+        "{",
+        "%",
+        "é",
+        "=",
+        ";",
+    ]
+    source = random.Random(17)
+    for _ in range(600):
+        damaged = []
+        for line in lines:
+            at = source.randrange(len(line) + 1)
+            kind = source.random()
+            if kind < 0.1:
+                line = line[:at] + source.choice(pieces) + line[at:]
+            elif kind < 0.2:
+                line = line[:at] + line[at + source.randrange(1, 5) :]
+            damaged.append(line)
+        try:
+            assemble_source("\n".join(damaged), "bad.s")
+        except AssemblyFailure as failure:
+            assert failure.render()
+
+
+SAMPLE = """\
+    .arch morello+c64
+    .file 1 "a.c"
+    .set SIZE, 0x40
+    .macro save reg, at=0
+    str \\reg, [csp, #\\at]
+    .endm
+    .globl f
+    .type f, %function
+f:  sub csp, csp, #SIZE
+    .loc 1 3 1
+    save c29, 16
+    ldr x0, [c1, x2, lsl #3]
+    ldp c29, c30, [csp], #32
+    fadd v0.4s, v1.4s, v2.4s
+    .if SIZE > 3
+    bl memcpy
+    .endif
+1:  cbnz x0, 1b
+    adrp c0, :got:table
+    ldr c0, [c0, :got_lo12:table]
+    ret
+    .size f, . - f
+    .section .rodata.s,"aMS",@progbits,1
+    .asciz "text\\n"
+    .data
+    .p2align 4
+table: .chericap f+4
+    .word 1, table - ., 3 * (SIZE - 1)
+    .comm other, 16, 8
+"""
