@@ -20,6 +20,7 @@ SCTLR_A, SCTLR_SA, SCTLR_SA0 = 2, 8, 16
 class Context:
     """Everything static. `pcc_*` describe PCC without its value, `ddc_*` likewise DDC.
 
+    `unprivileged` tells whether LDTR and STTR have EL0's rights here.
     `cap_trap` and `fp_trap` are the levels that Morello and SIMD&FP instructions trap to, or None.
     """
 
@@ -34,6 +35,7 @@ class Context:
     fp_trap: int | None
     check_sp: bool
     check_alignment: bool
+    unprivileged: bool
     tbi0: bool
     tbi1: bool
     ddc_tag: bool
@@ -69,6 +71,7 @@ def current_context(pe: Pe) -> Context:
         fp_trap=levels.fp_trap_target(pe),
         check_sp=bool(sctlr & (SCTLR_SA0 if el == 0 else SCTLR_SA)),
         check_alignment=bool(sctlr & SCTLR_A),
+        unprivileged=_unprivileged(pe),
         tbi0=levels.top_byte_ignored(pe, el, False),
         tbi1=levels.top_byte_ignored(pe, el, True),
         ddc_tag=ddc.tag,
@@ -80,6 +83,13 @@ def current_context(pe: Pe) -> Context:
         pcc_base=pcc_bounds.base,
         pcc_limit=pcc_bounds.limit,
     )
+
+
+def _unprivileged(pe: Pe) -> bool:
+    """LDTR and STTR: at EL1 and in a host's EL2, unless UAO."""
+    if pe.pstate.uao:
+        return False
+    return pe.pstate.el == 1 or (pe.pstate.el == 2 and levels.el_is_in_host(pe, 0))
 
 
 def fetch_window(pcc: Capability) -> tuple[int, int]:

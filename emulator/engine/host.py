@@ -29,9 +29,6 @@ from emulator.state.registers import (
 _STATE_ADDRESS = 0x1_0000
 _CODE_ADDRESS = 0x100_0000
 _CODE_BYTES = 16 << 20
-# Every stub ends with a branch here and stops on arrival: Unicorn throws away the translation of the
-# address that it stops at, and so keeps those of the stubs (4.5 us for a call instead of 6.6 us).
-_EXIT_ADDRESS = _CODE_ADDRESS + _CODE_BYTES - 16
 _PAGE = 0x1_0000
 
 # A64 encodings the stubs are made of; the register goes into bits 4:0, the base into 9:5.
@@ -51,10 +48,21 @@ Stub = Callable[[], int]
 
 
 class ArithmeticHost:
-    """Compiles and runs stubs on one register file."""
+    """Compiles and runs stubs on one register file.
 
-    def __init__(self, file: RegisterFile) -> None:
+    When the code area is full it starts over with an empty one and calls `on_full`, whose duty is to drop
+    the stubs it holds; those that are still held stay valid.
+    """
+
+    def __init__(
+        self, file: RegisterFile, on_full: Callable[[], None] = lambda: None, code_bytes: int = _CODE_BYTES
+    ) -> None:
         self._file = file
+        self._on_full = on_full
+        self._code_bytes = code_bytes
+        # Every stub ends with a branch to here and stops on arrival: Unicorn throws away the translation of
+        # the address that it stops at, and so keeps those of the stubs (4.5 us for a call instead of 6.6).
+        self._exit = _CODE_ADDRESS + code_bytes - 16
         self._stubs: dict[tuple[int, ...], Stub | None] = {}
         self._open()
 
@@ -68,7 +76,7 @@ class ArithmeticHost:
             unicorn.UC_PROT_READ | unicorn.UC_PROT_WRITE,
             self._file.address,
         )
-        uc.mem_map(_CODE_ADDRESS, _CODE_BYTES)
+        uc.mem_map(_CODE_ADDRESS, self._code_bytes)
         uc.ctl_set_tlb_mode(unicorn.UC_TLB_VIRTUAL)
         uc.hook_add(unicorn.UC_HOOK_TLB_FILL, _identity)
         self._uc = uc
@@ -94,15 +102,22 @@ class ArithmeticHost:
         if code is None:
             return None
         size = 4 * len(code) + 4
-        if self._next + size > _EXIT_ADDRESS:
+        if self._next + size > self._exit:
             self._stubs.clear()
             self._open()
+            self._on_full()
         begin = self._next
-        code.append(_B | (_EXIT_ADDRESS - (begin + size - 4) >> 2) & 0x3FF_FFFF)
+        code.append(_B | (self._exit - (begin + size - 4) >> 2) & 0x3FF_FFFF)
         self._uc.mem_write(begin, b"".join(word.to_bytes(4, "little") for word in code))
         self._next = begin + (size + 15 & ~15)
-        start, handle = self._start, self._uc._uch
-        return lambda: start(handle, begin, _EXIT_ADDRESS, 0, 0)
+        start: Callable[..., int] = self._start
+        uc, until = self._uc, self._exit
+        handle = uc._uch
+
+        def stub(_keep_alive: Any = uc) -> int:
+            return start(handle, begin, until, 0, 0)
+
+        return stub
 
 
 def _identity(_uc: object, address: int, _access: int, entry: Any, _data: object) -> bool:

@@ -23,12 +23,14 @@ from emulator.semantics.access import capability_fault
 from emulator.semantics.site import Action, Site
 from emulator.state.pe import Pe
 from emulator.state.registers import SP_SLOT
-from morello_isa.capability import Capability
+from morello_isa.capability import MASK64, Capability
 from morello_isa.permissions import Perm
 
 _MAX_BLOCK = 64
 _MAX_BATCH = 16
-_MAX_BLOCKS = 50_000
+# Beyond these the caches start over: memory stays bounded whatever the guest does.
+_MAX_BLOCKS = 20_000
+_MAX_CONTEXTS = 64
 _NEVER = 1 << 62
 _EXECUTE = int(Perm.EXECUTE)
 
@@ -56,7 +58,7 @@ class ReferenceEngine:
         self.before_instruction: Callable[[int, int], None] | None = None
         """Called with (pc, word) before each instruction while set; the engine then runs one at a time."""
         self.crossings = 0
-        self._host = ArithmeticHost(pe.file)
+        self._host = ArithmeticHost(pe.file, self.forget_code)
         self._caches: dict[Context, tuple[dict[int, Block], dict[int, Block]]] = {}
         self._blocks: dict[int, Block] = {}
         self._singles: dict[int, Block] = {}
@@ -190,7 +192,7 @@ class ReferenceEngine:
     def _fault(self, block: Block, op: int, error: PeFault | MemoryAbort) -> None:
         """An instruction of the block didn't complete: complete the fault and hand it over."""
         pe = self.pe
-        first = block.end - 4 * block.count
+        first = block.end - 4 * block.count & MASK64
         pc = first + 4 * block.starts[op]
         if isinstance(error, MemoryAbort):
             fault = fault_of_abort(error, pc, block.words[block.starts[op]])
@@ -224,6 +226,8 @@ class ReferenceEngine:
         self._context = context
         caches = self._caches.get(context)
         if caches is None:
+            if len(self._caches) >= _MAX_CONTEXTS:
+                self._caches.clear()
             caches = self._caches[context] = ({}, {})
         self._blocks, self._singles = caches
         self._window = fetch_window(pe.pcc)
@@ -379,7 +383,7 @@ class _Builder:
                 break
             word = engine.fetch_ahead(pc)
         self._flush()
-        return Block(self._ops, self._starts, self._words, start + 4 * len(self._words))
+        return Block(self._ops, self._starts, self._words, start + 4 * len(self._words) & MASK64)
 
     def _append(self, action: Action, start: int) -> None:
         self._ops.append(action)

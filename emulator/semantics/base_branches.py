@@ -86,10 +86,12 @@ _GENERATED = {
 def exception_generation(site: Site, insn: base.ExceptionGeneration) -> Action:
     """SVC, HVC, SMC, BRK; HLT and DCPSn are UNDEFINED outside Debug state (HLT is told by its kind)."""
     kind = _GENERATED.get(insn.kind)
-    if kind is None or not _call_allowed(site, insn.kind):
+    if kind is None:
         return site.undefined_action()
 
     def action() -> None:
+        if not _call_allowed(site, insn.kind):
+            raise site.undefined()
         raise site.fault(kind, immediate=insn.imm, target_el=_call_target(site, insn.kind))
 
     return action

@@ -23,15 +23,8 @@ from morello_isa.decode import Instruction
 
 
 def unprivileged_kind(site: Site) -> Kind:
-    """LDTR and STTR: EL0's privilege at EL1 and in a host's EL2, unless UAO."""
-    pe = site.pe
-    if pe.pstate.uao:
-        return NORMAL
-    if site.context.el == 1:
-        return UNPRIVILEGED
-    hcr = pe.sysregs.values.get("HCR_EL2", 0)
-    host = hcr >> 34 & 1 and hcr >> 27 & 1
-    return UNPRIVILEGED if site.context.el == 2 and host else NORMAL
+    """LDTR and STTR: EL0's MMU privilege where the context says so."""
+    return UNPRIVILEGED if site.context.unprivileged else NORMAL
 
 
 def where(site: Site, insn: Instruction, alternate: bool = False) -> Address:

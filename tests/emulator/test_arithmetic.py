@@ -144,3 +144,15 @@ def test_bound_words_are_actions_or_arithmetic():
     for _ in range(2000):
         bound = bind(machine.engine.site(0x1000, rng.getrandbits(32)))
         assert (bound.action is None) != (bound.operands is None)
+
+
+def test_full_code_area_starts_over_and_old_stubs_stay_valid():
+    file, calls = RegisterFile(), []
+    host = ArithmeticHost(file, lambda: calls.append(1), code_bytes=0x1_0000)
+    first = host.compile((0x91000421,), arithmetic_operands(0x91000421))
+    for n in range(4096):
+        word = 0x91000021 | n << 10
+        host.compile((word,), arithmetic_operands(word))
+    assert calls
+    file.x[1] = 41
+    assert first() == 0 and file.x[1] == 42

@@ -188,3 +188,15 @@ def test_irq_is_taken_between_instructions_and_masked():
     masked.pe.irq_line = True
     masked.run(2)
     assert masked.pe.pc == CODE + 8
+
+
+def test_calls_look_at_their_enables_every_time():
+    result = system("hvc #3", 1, SCR_EL3=1)
+    pe = result.pe
+    result.run(1)
+    assert pe.sysregs.values["ESR_EL1"] >> 26 == 0
+    result.machine.start(CODE, True)
+    pe.pstate.el = 1
+    pe.sysregs.values["SCR_EL3"] = 1 | 1 << 8
+    result.run(1)
+    assert pe.pstate.el == 2 and pe.sysregs.values["ESR_EL2"] == 0x16 << 26 | 1 << 25 | 3
