@@ -6,7 +6,6 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.metadata import version
 
 from morello_isa.errors import EXIT_EMULATOR_ERROR, UserError
 
@@ -54,6 +53,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(_usage(), end="")
         return 0
     if name in ("-V", "--version"):
+        from importlib.metadata import version
+
         print(f"morello {version('morello-emulator')}")
         return 0
     for row in SUBCOMMANDS:

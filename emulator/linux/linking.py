@@ -13,7 +13,7 @@ from emulator.faults import MemoryAbort
 from emulator.linux.errors import SyscallError
 from emulator.linux.files import HostNode
 from emulator.linux.process import LoadedImage, Process, Task
-from emulator.linux.registers import copy_pe
+from emulator.linux.registers import RETURN_OFFSET, copy_pe
 from emulator.linux.sys_memory import find_place, page_up
 from emulator.linux.usermem import USER_ROOT
 from emulator.memory.address_space import Area, Prot
@@ -29,9 +29,6 @@ from morello_isa.permissions import ObjectType
 if TYPE_CHECKING:
     from emulator.linux.kernel import Kernel
     from emulator.state.pe import Pe
-
-RETURN_OFFSET = 8
-"""Place in the trampoline page of the code that ends a call made by the host."""
 
 
 class SpaceMemory:

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from emulator.engine.api import Engine
     from emulator.linux.kernel import Kernel
     from emulator.linux.linking import ProcessLinker
+    from emulator.linux.loader_service import LoaderService
     from emulator.linux.signals import Action, SignalInfo
-    from emulator.linux.sys_loader import LoaderService
     from emulator.state.pe import Pe
     from loader.elf import ElfImage
 

@@ -10,6 +10,9 @@ from morello_isa.capability import CAP_NULL
 if TYPE_CHECKING:
     from emulator.linux.kernel import Kernel
 
+RETURN_OFFSET = 8
+"""Place in the trampoline page of the code that ends a call made by the host (`linking.py`)."""
+
 
 def new_pe(kernel: Kernel) -> Pe:
     """A PE as Linux leaves it for user space: EL0, capabilities and SIMD enabled, everything else zero."""

@@ -23,9 +23,8 @@ from emulator.linux.abi import (
 )
 from emulator.linux.errors import Errno, SyscallError
 from emulator.linux.files import HostNode, Place
-from emulator.linux.linking import RETURN_OFFSET, ProcessLinker
 from emulator.linux.process import Heap, LoadedImage, Process, Task
-from emulator.linux.registers import new_pe
+from emulator.linux.registers import RETURN_OFFSET, new_pe
 from emulator.linux.sys_memory import MMAP_HIGH, MMAP_LOW, OWNER, find_place, page_up
 from emulator.linux.sys_system import STACK_SIZE
 from emulator.linux.sys_time import TICKS
@@ -459,6 +458,7 @@ def load_program(
 
 def _link(kernel: Kernel, process: Process, pe: Pe) -> None:
     """The interpreter is not there: the host-side linker does its work, constructors included."""
+
     linker = process.linker = ProcessLinker(kernel, process, pe)
     item = linker.adopt()
     linker.start_main_thread(pe)

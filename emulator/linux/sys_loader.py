@@ -1,28 +1,17 @@
-"""The loader service: dlopen for static programs, and the dl* stubs of host-linked ones.
+"""System calls of the loader service: dlopen for static programs, and the dl* stubs of host-linked ones.
 
 Not Linux: private numbers, served to Executive purecap code only (docs/loader-service.md).
 """
 
-# ruff: noqa: ARG001  (a handler takes all arguments of its call)
-
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from emulator.linux.errors import Errno, SyscallError
-from emulator.linux.linking import ProcessLinker
 from emulator.linux.process import ReplacedError
-from emulator.linux.table import Argument, Family, Int, Pointer, signed
-from loader.capabilities import restricted
-from loader.compartment import Patcher, PatchTarget, dump_program_headers, dump_relocations
-from loader.dynamic import Namespace
-from loader.loaded import GuestMemoryError, LoadedObject
-from loader.runtime_code import SERVICE_NUMBERS
+from emulator.linux.table import Family, Int, Pointer
 from morello_isa.capability import Capability
-from morello_isa.errors import EXIT_NOT_FOUND, UserError
-from morello_isa.permissions import Perm
 
 if TYPE_CHECKING:
     from emulator.linux.process import Task
@@ -30,175 +19,9 @@ if TYPE_CHECKING:
 FAMILY = Family()
 LOADER = 0x4D4C
 GUEST_RETURN = 0x4D4E
-RTLD_GLOBAL = 0x100
-TEXT_ERROR, TEXT_HEADERS, TEXT_TABLES, TEXT_PATCHES = range(4)
-COMPARTMENT_LOSES = int(Perm.EXECUTIVE | Perm.SYSTEM)
-"""Permissions that nothing in a compartment keeps."""
-
-
-@dataclass(slots=True)
-class Handle:
-    """An open library."""
-
-    item: LoadedObject
-    namespace: Namespace
-    constructors: list[Capability]
-    destructors: list[Capability] | None = None
-    is_restricted: bool = False
-    texts: tuple[str, str, str] = ("", "", "")
-    """Headers and relocation tables before the library was restricted, and what restricting did."""
-
-
-class LoaderService:
-    """State of the service in one process."""
-
-    def __init__(self, linker: ProcessLinker) -> None:
-        self.process_linker = linker
-        self.linker = linker.linker
-        self.handles: dict[int, Handle] = {}
-        self.error = ""
-
-    def handle(self, number: int) -> Handle:
-        """EINVAL for a number that is no handle."""
-        found = self.handles.get(number)
-        if found is None:
-            self.error = f"{number} is not the handle of a library"
-            raise SyscallError(Errno.EINVAL)
-        return found
-
-    def targets(self, handle: Handle) -> list[PatchTarget]:
-        """The library and what it needs, without the program itself."""
-        program = self.linker.base.objects[0]
-        items = self.linker.closure(handle.item)
-        return [PatchTarget(i.image, i.path, i.bias) for i in items if i is not program]
-
-    def dump(self, handle: Handle) -> tuple[str, str]:
-        """Texts 1 and 2 as they are now."""
-        targets = self.targets(handle)
-        headers = dump_program_headers(targets, self.process_linker.root)[1:]
-        tables = dump_relocations(targets, self.process_linker.memory)[1:]
-        return _lines(headers), _lines(tables)
-
-
-def _service(task: Task) -> LoaderService:
-    """The process's service, made when it is first used. EPERM for Restricted code."""
-    process = task.process
-    if not process.abi.is_purecap:
-        raise SyscallError(Errno.ENOSYS)
-    if task.pe.is_restricted:
-        raise SyscallError(Errno.EPERM)
-    if process.loader is None:
-        linker = process.linker
-        if linker is None:
-            linker = process.linker = ProcessLinker(task.kernel, process)
-            linker.adopt()
-            linker.linker.tls.limit = linker.linker.tls.used
-        process.loader = LoaderService(linker)
-    process.loader.process_linker.calls.template = task.pe
-    return process.loader
-
-
-def _open(task: Task, service: LoaderService, arguments: list[Capability]) -> int:
-    path, flags, where = arguments[0], arguments[1].value, signed(arguments[2].value, 64)
-    linker = service.linker
-    try:
-        if task.memory.is_null(path):
-            item, namespace, constructors = linker.base.objects[0], linker.base, []
-        else:
-            if where not in (0, -1):
-                raise SyscallError(Errno.EINVAL)
-            namespace = linker.new_namespace() if where == -1 else linker.base
-            caller = linker.base.objects[0]
-            item = linker.open(task.memory.path(path), namespace, caller, bool(flags & RTLD_GLOBAL))
-            constructors = linker.constructors(item)
-    except UserError as error:
-        service.error = error.message
-        raise SyscallError(Errno.ENOENT if error.status == EXIT_NOT_FOUND else Errno.ENOEXEC) from None
-    service.process_linker.note_images()
-    number = len(service.handles) + 1
-    service.handles[number] = Handle(item, namespace, constructors)
-    return number
-
-
-def _symbol(task: Task, service: LoaderService, arguments: list[Capability]) -> Capability | int:
-    handle = service.handle(arguments[0].value)
-    name = task.memory.string(arguments[1]).decode(errors="replace")
-    definition = service.linker.resolve(name, None, service.linker.closure(handle.item))
-    if definition is None:
-        service.error = f"{handle.item.path} has no symbol {name}"
-        return 0
-    try:
-        found = service.linker.capability_of(definition)
-    except UserError as error:
-        service.error = error.message
-        return 0
-    if handle.is_restricted:
-        return restricted(found, service.process_linker.root, None, COMPARTMENT_LOSES)
-    return found
-
-
-def _close(task: Task, service: LoaderService, arguments: list[Capability]) -> int:
-    handle = service.handle(arguments[0].value)
-    _finalisers(service, handle)
-    del service.handles[arguments[0].value]
-    return 0
-
-
-def _init(task: Task, service: LoaderService, arguments: list[Capability]) -> Capability | int:
-    handle = service.handle(arguments[0].value)
-    return _nth(handle.constructors, arguments[1].value)
-
-
-def _fini(task: Task, service: LoaderService, arguments: list[Capability]) -> Capability | int:
-    handle = service.handle(arguments[0].value)
-    return _nth(_finalisers(service, handle), arguments[1].value)
-
-
-def _finalisers(service: LoaderService, handle: Handle) -> list[Capability]:
-    """What dlclose has to call; asking is closing."""
-    if handle.destructors is None:
-        handle.destructors = service.linker.close(handle.item, handle.namespace)
-    return handle.destructors
-
-
-def _nth(functions: list[Capability], index: int) -> Capability | int:
-    return functions[index] if index < len(functions) else 0
-
-
-def _restrict(task: Task, service: LoaderService, arguments: list[Capability]) -> int:
-    handle = service.handle(arguments[0].value)
-    headers, tables = service.dump(handle)
-    linker = service.process_linker
-    report = Patcher(linker.memory, linker.root, dropped=COMPARTMENT_LOSES).patch(service.targets(handle))
-    handle.is_restricted = True
-    handle.texts = (headers, tables, _lines(report.lines()))
-    task.kernel.statistics.restricted_slots += len(report.patched)
-    return len(report.patched)
-
-
-def _lines(lines: list[str]) -> str:
-    return "".join(line + "\n" for line in lines)
-
-
-def _text(task: Task, service: LoaderService, arguments: list[Capability]) -> int:
-    number, which, buffer = arguments[0].value, arguments[1].value, arguments[2]
-    size, offset = arguments[3].value, arguments[4].value
-    if which == TEXT_ERROR:
-        text = service.error
-    elif which in (TEXT_HEADERS, TEXT_TABLES, TEXT_PATCHES):
-        handle = service.handle(number)
-        texts = handle.texts if handle.is_restricted else (*service.dump(handle), "")
-        text = texts[which - 1]
-    else:
-        raise SyscallError(Errno.EINVAL)
-    data = text.encode(errors="replace")
-    part = data[offset : offset + min(size, 1 << 20)]
-    task.memory.write(buffer, part)
-    return len(part)
-
-
-Operation = Callable[["Task", LoaderService, list[Capability]], Capability | int]
-OPERATIONS: tuple[Operation, ...] = (_open, _symbol, _close, _init, _fini, _restrict, _text)
+DL_FUNCTIONS = ("dlopen", "dlsym", "dlvsym", "dlclose", "dlerror", "dladdr", "dlmopen")
+FIRST_DL_FUNCTION = 0x4D00
+"""Numbers of the stubs (`loader.runtime_code.SERVICE_NUMBERS`), in this order."""
 
 
 @FAMILY.syscall(
@@ -212,15 +35,10 @@ OPERATIONS: tuple[Operation, ...] = (_open, _symbol, _close, _init, _fini, _rest
     Pointer("5"),
 )
 def morello_loader(task: Task, operation: int, *arguments: Capability) -> Capability | int:
-    """One operation of the service; see docs/loader-service.md."""
-    service = _service(task)
-    if not 0 <= operation < len(OPERATIONS):
-        raise SyscallError(Errno.EINVAL)
-    try:
-        return OPERATIONS[operation](task, service, list(arguments))
-    except GuestMemoryError as error:
-        service.error = str(error)
-        raise SyscallError(Errno.EFAULT) from None
+    """One operation of the service."""
+    from emulator.linux.loader_service import perform
+
+    return perform(task, operation, list(arguments))
 
 
 def _dl_function(number: int) -> Callable[..., Capability]:
@@ -239,9 +57,9 @@ def _dl_function(number: int) -> Callable[..., Capability]:
     return call
 
 
-_THREE: tuple[Argument, ...] = (Pointer("1"), Pointer("2"), Pointer("3"))
-for _name, _number in SERVICE_NUMBERS.items():
-    FAMILY.syscall(_number, _name, *_THREE)(_dl_function(_number))
+for _index, _name in enumerate(DL_FUNCTIONS):
+    _number = FIRST_DL_FUNCTION + _index
+    FAMILY.syscall(_number, _name, Pointer("1"), Pointer("2"), Pointer("3"))(_dl_function(_number))
 
 
 @FAMILY.syscall(GUEST_RETURN, "morello_return", Pointer("result"))
