@@ -19,6 +19,7 @@ from guest.cc.backend.liveness import LiveRanges
 from guest.cc.backend.mir import (
     CALL_CLOBBERS,
     CALLEE_SAVED,
+    FIRST_V,
     FIRST_VREG,
     MI,
     V_CALLEE_SAVED,
@@ -36,6 +37,7 @@ from guest.cc.backend.mir import (
 GPR_ORDER = (*range(10, 16), 18, 8, 9, *range(7, -1, -1), *CALLEE_SAVED)
 VEC_ORDER = (*range(48, 63), *range(39, 31, -1), *V_CALLEE_SAVED)
 CALLEE_COST = 2.0  # saving and restoring a register once per call
+SECOND_OF_PAIR_COST = 0.3
 UNSPILLABLE = float("inf")
 MAX_ROUNDS = 40
 
@@ -194,10 +196,18 @@ class Allocator:
         return not (physical in self.clobbered and self.live.calls & bits)
 
     def _worth(self, physical: int, register: int) -> bool:
-        """A fresh callee-saved register must save more than its own save and restore."""
-        if physical in self.clobbered or physical in self.used_callee_saved:
+        """A fresh callee-saved register must save more than its own save and restore.
+
+        Saves go in pairs, so every second register is nearly free.
+        """
+        if physical in self.clobbered or physical in self.used_callee_saved or register in self.spills.tiny:
             return True
-        return self.weight.get(register, 0.0) > CALLEE_COST or register in self.spills.tiny
+        used = sum(1 for r in self.used_callee_saved if (r < FIRST_V) == (physical < FIRST_V))
+        cost = SECOND_OF_PAIR_COST if used % 2 else CALLEE_COST
+        weight = self.weight.get(register, 0.0)
+        if weight <= cost:
+            return False
+        return self._crossing_cost(register) > cost
 
     def _assign(self, register: int, physical: int) -> None:
         self.assigned[register] = physical
@@ -246,11 +256,9 @@ class Allocator:
     def _place_around(self, register: int, order: tuple[int, ...]) -> bool:
         """Use a caller-saved register across calls if saving around them is cheaper than spilling."""
         bits = self.ranges[register]
-        crossed = bits & self.live.calls
-        if not crossed or register in self.spills.tiny or register in self.remat:
+        if not bits & self.live.calls or register in self.spills.tiny:
             return False
-        cost = 2.0 * _call_frequency(self.function, self.live, crossed)
-        if cost >= self.weight.get(register, 0.0):
+        if self._crossing_cost(register) >= self.weight.get(register, 0.0):
             return False
         for physical in order:
             if physical not in self.clobbered or self.fixed.get(physical, 0) & bits:
@@ -260,6 +268,13 @@ class Allocator:
                 self.around.add(register)
                 return True
         return False
+
+
+    def _crossing_cost(self, register: int) -> float:
+        """Instructions for keeping `register` in a caller-saved register: a save and a reload per call."""
+        crossed = self.ranges[register] & self.live.calls
+        each = self.remat[register].t.lines if register in self.remat else 2.0
+        return each * _call_frequency(self.function, self.live, crossed)
 
 
 def _call_frequency(function: MFunction, live: LiveRanges, crossed: int) -> float:
@@ -478,18 +493,54 @@ def _save_around_calls(
     """Save and reload the caller-saved registers that live across calls."""
     if not allocator.around:
         return
-    slots = _spill_slots(function, allocator, sorted(allocator.around))
+    again = {r: allocator.remat[r] for r in allocator.around if r in allocator.remat}
+    slots = _spill_slots(function, allocator, sorted(allocator.around - set(again)))
+    around = sorted(allocator.around)
+    at_definitions = _stored_at_definitions(function, live, allocator)
     for n, block in enumerate(function.blocks):
         out: list[MI] = []
         for k, mi in enumerate(block.code):
             point = 1 << (2 * (live.block_start[n] + k) + 1)
-            crossing = [] if not mi.clobbers else [r for r in slots if _lives_across(allocator, r, point)]
+            crossing = [] if not mi.clobbers else [r for r in around if _lives_across(allocator, r, point)]
             for r in crossing:
-                out.append(_whole_access(function, templates, "str", slots[r], allocator.assigned[r], mi))
+                if r not in at_definitions and r not in again:
+                    out.append(_whole_access(function, templates, "str", slots[r], allocator.assigned[r], mi))
             out.append(mi)
             for r in crossing:
-                out.append(_whole_access(function, templates, "ldr", slots[r], allocator.assigned[r], mi))
+                if r in again:
+                    out.append(_computed_again(again[r], allocator.assigned[r], mi))
+                else:
+                    out.append(_whole_access(function, templates, "ldr", slots[r], allocator.assigned[r], mi))
+            for d in mi.t.defs:
+                r = allocator.find(mi.ops[d])  # type: ignore[arg-type]
+                if r in at_definitions and not (mi.t.is_copy and allocator.find(mi.ops[1]) == r):  # type: ignore[arg-type]
+                    out.append(_whole_access(function, templates, "str", slots[r], allocator.assigned[r], mi))
         block.code = out
+
+
+def _stored_at_definitions(function: MFunction, live: LiveRanges, allocator: Allocator) -> set[int]:
+    """Of the registers saved around calls, those that are cheaper to store once where they are written."""
+    cost = {r: 0.0 for r in allocator.around if r not in allocator.remat}
+    for block in function.blocks:
+        for mi in block.code:
+            for n in mi.t.defs:
+                r = allocator.find(mi.ops[n])  # type: ignore[arg-type]
+                if r in cost:
+                    cost[r] += block.frequency
+    result = set()
+    for r, definitions in cost.items():
+        crossed = allocator.ranges[r] & live.calls
+        if definitions < _call_frequency(function, live, crossed):
+            result.add(r)
+    return result
+
+
+def _computed_again(definition: MI, physical: int, mi: MI) -> MI:
+    """A copy of a rematerialisable definition that writes `physical`."""
+    copy = definition.copy()
+    copy.ops[copy.t.defs[0]] = physical
+    copy.loc = mi.loc
+    return copy
 
 
 def _lives_across(allocator: Allocator, register: int, point: int) -> bool:

@@ -194,7 +194,8 @@ def copy_ops(ops: list[ir.Op], local: set[ir.VReg], fresh: FreshRegisters) -> li
     """Copies of operations; registers in `local` get new names."""
     import copy
 
-    names = {v: ir.VReg(fresh.new(v.ty).number, v.ty, v.name) for v in local}
+    ordered = sorted(local, key=lambda v: v.number)  # the same names whatever the hash seed
+    names = {v: ir.VReg(fresh.new(v.ty).number, v.ty, v.name) for v in ordered}
     result = []
     for op in ops:
         new = copy.copy(op)

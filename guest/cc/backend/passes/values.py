@@ -67,6 +67,7 @@ class ValueNumbering:
         self.undo: list[tuple[dict[object, object], object, object]] = []
         self.out: list[ir.Op] = []
         self.block = 0
+        self.calls = 0  # calls passed so far in the block
         self.loc: ir.SourceLoc | None = None
         self._stamp = 0
         self.changed = False
@@ -118,6 +119,7 @@ class ValueNumbering:
         self.undo = []
         self.out = []
         self.block = block
+        self.calls = 0
         source = self.function.blocks[block]
         for op in source.ops:
             self.loc = op.loc
@@ -137,10 +139,23 @@ class ValueNumbering:
         self.out.append(op)
         self._define(op)
         self.memory.effect(self, op)
+        if isinstance(op, ir.Call):
+            self.calls += 1
 
     # -- facts -------------------------------------------------------------------------------------
 
     def resolve(self, register: ir.VReg) -> ir.Operand:
+        """The constant or older register that `register` is to be replaced by.
+
+        A variable that is assigned elsewhere too keeps its name: the copy's source would only live
+        longer beside it.
+        """
+        value = self.equal(register)
+        if isinstance(value, ir.VReg) and register not in self.stable:
+            return register
+        return value
+
+    def equal(self, register: ir.VReg) -> ir.Operand:
         """The constant or older register that `register` is known to equal."""
         fact = self.facts.get(register)
         if fact is None or fact.version != self.version(register):
@@ -151,6 +166,8 @@ class ValueNumbering:
 
     def definition(self, operand: ir.Operand | None) -> ir.Op | None:
         """The operation that computed `operand`, if its operands still have the same values."""
+        if isinstance(operand, ir.VReg):
+            operand = self.equal(operand)
         if not isinstance(operand, ir.VReg):
             return None
         found = self.definitions.get(operand)
@@ -166,7 +183,8 @@ class ValueNumbering:
         op = self.definition(operand)
         if op is None or not isinstance(operand, ir.VReg):
             return None
-        return op if self.definitions[operand].block == self.block else None
+        known = self.definitions.get(operand)
+        return op if known is not None and known.op is op and known.block == self.block else None
 
     def emit(self, op: ir.Op) -> None:
         """Insert a helper operation before the current one."""
@@ -231,6 +249,8 @@ class ValueNumbering:
 
     def operand_key(self, operand: ir.Operand | None) -> object:
         if isinstance(operand, ir.VReg):
+            operand = self.equal(operand)
+        if isinstance(operand, ir.VReg):
             return (operand.number, self.version(operand))
         return operand.value if operand is not None else None
 
@@ -257,15 +277,26 @@ COMMUTATIVE = frozenset(
 _FOLDED_UNARY = frozenset(
     {ir.UnOp.SEXT32, ir.UnOp.ZEXT32, ir.UnOp.TRUNC, ir.UnOp.CAP_ADDRESS, ir.UnOp.COPY, ir.UnOp.NOT}
 )
-_FOLDED_SHIFTS = frozenset({ir.BinOp.SHL, ir.BinOp.LSHR, ir.BinOp.ASHR})
+# Other operations on a constant are not worth a register across a call or another block.
+_EXPENSIVE = frozenset(
+    {
+        ir.BinOp.MUL,
+        ir.BinOp.UMULH,
+        ir.BinOp.SMULH,
+        ir.BinOp.SDIV,
+        ir.BinOp.UDIV,
+        ir.BinOp.SREM,
+        ir.BinOp.UREM,
+    }
+)
 
 
 def _binary_key(v: ValueNumbering, op: ir.Binary) -> Key:
     a, b = v.operand_key(op.a), v.operand_key(op.b)
     if op.op in COMMUTATIVE and isinstance(a, tuple) and isinstance(b, tuple) and b < a:
         a, b = b, a
-    local = v.block if op.op in _FOLDED_SHIFTS and isinstance(op.b, ir.Imm) else -1
-    return ("binary", op.op, op.dst.ty, a, b, local)
+    cheap = isinstance(op.b, ir.Imm) and op.op not in _EXPENSIVE
+    return ("binary", op.op, op.dst.ty, a, b, (v.block, v.calls) if cheap else -1)
 
 
 def _unary_key(v: ValueNumbering, op: ir.Unary) -> Key | None:
