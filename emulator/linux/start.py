@@ -458,6 +458,7 @@ def load_program(
 
 def _link(kernel: Kernel, process: Process, pe: Pe) -> None:
     """The interpreter is not there: the host-side linker does its work, constructors included."""
+    from emulator.linux.linking import ProcessLinker
 
     linker = process.linker = ProcessLinker(kernel, process, pe)
     item = linker.adopt()
