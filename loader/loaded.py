@@ -82,7 +82,7 @@ class LoadedObject:
     bias: int
     dependencies: list[LoadedObject] = field(default_factory=list)
     scope: list[LoadedObject] = field(default_factory=list)
-    """What came with it: the object it was loaded for and all that needs. Looked up after the global scope."""
+    """The object it was loaded for and all that one needs; looked up after the global scope."""
     tls: TlsModule | None = None
     reference_count: int = 0
     is_initialised: bool = False

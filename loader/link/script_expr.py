@@ -156,7 +156,7 @@ def _parse_unary(lexer: Lexer) -> Expression:
             return lambda c: -operand(c)
         return (lambda c: ~operand(c)) if token == "~" else (lambda c: int(not operand(c)))
     if token[0].isdigit():
-        value = _number(token)
+        value = _number(token, lexer)
         return _constant(value)
     if token == ".":
         return lambda c: c.dot
@@ -174,9 +174,15 @@ def _constant(value: int) -> Expression:
     return constant
 
 
-def _number(token: str) -> int:
+def _number(token: str, lexer: Lexer) -> int:
+    """Hexadecimal, octal with a leading 0, decimal; K and M scale."""
     scale = {"k": 1 << 10, "m": 1 << 20}.get(token[-1].lower(), 1)
-    return int(token[:-1], 0) * scale if scale > 1 else int(token, 0)
+    digits = token[:-1] if scale > 1 else token
+    try:
+        is_octal = len(digits) > 1 and digits[0] == "0" and digits[1].isdigit()
+        return int(digits, 8 if is_octal else 0) * scale
+    except ValueError:
+        raise lexer.error(f"'{token}' is not a number") from None
 
 
 def _symbol(name: str, lexer: Lexer) -> Expression:

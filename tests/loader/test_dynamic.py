@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 
 import pytest
@@ -487,3 +488,14 @@ def test_format_capability() -> None:
     sentry = user_root().set_value(0x1000).set_bounds(16, exact=True).with_object_type(ObjectType.RB)
     assert format_capability(sentry) == "0x1000 [rwxRWE,0x1000-0x1010] (sentry)"
     assert format_capability(sentry.with_tag(False)).endswith("(invalid,sentry)")
+
+
+def test_dump_of_one_library_word_by_word() -> None:
+    world = World()
+    leaf = world.linker.open("libleaf.so", world.linker.base, None, True)
+    lines = dump_relocations([PatchTarget(leaf.image, leaf.path, leaf.bias)], world.memory)
+    assert lines[:3] == ["Dump reloc tables:", "/purecap-lib/libleaf.so:", ".rela.dyn ["] and lines[-1] == "]"
+    pattern = r"  r_offset: 0x\w+, slot: 0x400\w+ = 0x400\w+ \[rxRE,0x40000000-0x4003\w+\] \(sentry\), "
+    pattern += r"r_info: 0x\w+, type: R_MORELLO_(CAPINIT|RELATIVE), r_addend: 0x\w+"
+    assert len(lines) == 6
+    assert all(re.fullmatch(pattern, line) for line in lines[3:5]), lines
