@@ -310,6 +310,9 @@ def _make_visibility(visibility: int) -> Directive:
 
 _SYMBOL_TYPES = {
     "function": elf.STT_FUNC,
+    "stt_func": elf.STT_FUNC,
+    "stt_object": elf.STT_OBJECT,
+    "stt_tls": elf.STT_TLS,
     "object": elf.STT_OBJECT,
     "tls_object": elf.STT_TLS,
     "common": elf.STT_OBJECT,
@@ -320,8 +323,7 @@ _SYMBOL_TYPES = {
 
 def _type(a: Assembler, arguments: str) -> None:
     name, comma, kind = arguments.partition(",")
-    kind = kind.strip().strip('"').lstrip("@%#").lower().removeprefix("stt_").replace("func", "function")
-    kind = kind.replace("functiontion", "function")
+    kind = kind.strip().strip('"').lstrip("@%#").lower()
     if not comma or kind not in _SYMBOL_TYPES:
         raise SourceError(".type needs a symbol and one of %function, %object, %tls_object, %notype")
     a.symbol(name.strip()).type = _SYMBOL_TYPES[kind]
