@@ -138,7 +138,7 @@ class Kernel:
     def make_engine(self, task: Task, pe: Pe) -> Engine:
         """An engine for a thread on its process's memory."""
         space = task.process.space
-        engine = self._engines(pe, space, lambda _pe, fault: self._exception(task, fault))
+        engine = self._engines(pe, space, lambda _pe, fault: self.exception(task, fault))
         space.on_code_change = lambda: self._code_changed(space)
         return engine
 
@@ -173,7 +173,7 @@ class Kernel:
         while code is None:
             progressed = False
             for task in list(self.tasks.values()):
-                if not task.alive or not self._wake(task):
+                if not task.alive or not self.wake(task):
                     continue
                 progressed = True
                 if not self._run_slice(task):
@@ -183,7 +183,7 @@ class Kernel:
             code = first.exit_code
             if not progressed and code is None:
                 self._idle()
-        self._end_everything()
+        self.end_everything()
         return Outcome(signal=code & 0x7F) if code & 0x7F else Outcome(status=code >> 8)
 
     def _run_slice(self, task: Task) -> bool:
@@ -213,7 +213,7 @@ class Kernel:
             self.statistics.crossings += task.engine.crossings
             task.engine.crossings = 0
 
-    def _wake(self, task: Task) -> bool:
+    def wake(self, task: Task) -> bool:
         """Let a blocked thread go on if what it waits for has come; True when it can run."""
         process = task.process
         if process.alarm is not None and self.clock.monotonic() >= process.alarm:
@@ -264,14 +264,14 @@ class Kernel:
                     found.add(descriptor)
         return sorted(found)
 
-    def _end_everything(self) -> None:
+    def end_everything(self) -> None:
         for process in list(self.processes.values()):
             if process.alive:
                 self.exit_process(process, Sig.SIGKILL)
 
     # -- entry from the engine -------------------------------------------------------------------------
 
-    def _exception(self, task: Task, fault: PeFault) -> None:
+    def exception(self, task: Task, fault: PeFault) -> None:
         """A synchronous exception of a thread: a system call, or a fault that becomes a signal."""
         if fault.kind is FaultKind.SVC:
             self._system_call(task, fault)
@@ -376,7 +376,7 @@ class Kernel:
         self._calls[task.tid] = None
         self.add_task(task)
         while task.alive and self._calls[task.tid] is None:
-            if not self._wake(task):
+            if not self.wake(task):
                 if task.alive and self._calls[task.tid] is None:
                     self._idle()
             elif not self._run_slice(task):
