@@ -223,7 +223,7 @@ class UnitChecker(StatementChecker):
     def _automatic(self, name: str, ty: ct.CType, align: int, declared: s.InitDeclarator) -> list[t.Stmt]:
         assert declared.declarator.name is not None
         loc = declared.declarator.name.loc
-        symbol = Symbol(name, Kind.LOCAL, ty, loc, align=align)
+        symbol = Symbol(name, Kind.LOCAL, ty, loc, declared.declarator.asm_label or "", align=align)
         if isinstance(ty, ct.ArrayType) and isinstance(ty.vla, Symbol):
             self.declare(symbol)
             if declared.init is not None:

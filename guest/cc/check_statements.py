@@ -255,14 +255,17 @@ class StatementChecker(InitializerChecker):
             target = self.expression(operand.expression)
             if not is_lvalue(target) or operand.constraint[:1] not in ("=", "+"):
                 raise CompileError(operand.expression.at.loc, "an asm output must be '=' and assignable")
-            letters = operand.constraint[1:].lstrip("&")
+            letters = operand.constraint[1:]
             outputs.append(t.AsmOperand(letters, target))
             if operand.constraint[0] == "+":
-                inputs.append(t.AsmOperand(letters, self.decayed(target), i))
+                inputs.append(t.AsmOperand(letters.strip("&"), self.decayed(target), i))
         updated, inputs = inputs, []
         for operand in node.inputs:
-            value = self.value(operand.expression)
             constraint = operand.constraint
+            if constraint in ("m", "Q"):
+                inputs.append(t.AsmOperand(constraint, self._addressable(operand.expression)))
+                continue
+            value = self.value(operand.expression)
             if constraint.isdigit():
                 number = int(constraint)
                 if number >= len(outputs):
@@ -275,6 +278,14 @@ class StatementChecker(InitializerChecker):
             r"%([a-z]?)\[(\w+)\]", lambda m: f"%{m[1]}{_operand_number(names, m, node)}", template
         )
         return [t.Asm(node.at.loc, template, outputs, inputs + updated, node.clobbers)]
+
+    def _addressable(self, node: s.Node) -> t.Expr:
+        """An lvalue that an asm operand reads in memory."""
+        e = self.expression(node)
+        if not is_lvalue(e):
+            raise CompileError(node.at.loc, "an asm memory operand must be an object")
+        self.address_of(e, ct.PointerType(e.type))
+        return e
 
     _STATEMENTS: ClassVar[dict[type[s.Node], Callable[..., list[t.Stmt]]]] = {
         s.Compound: _compound,

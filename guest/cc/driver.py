@@ -141,7 +141,7 @@ class Driver:
         command = self.command
         if command.dependencies == "user":
             system = tuple(
-                str(Path(d).resolve()) for d in [*self.preprocess_options.system_dirs, LIBC_INCLUDE]
+                str(d.resolve()) for d in [*map(Path, self.preprocess_options.system_dirs), LIBC_INCLUDE]
             )
             compiler = str(Path(__file__).parent / "include")
             files = [f for f in files if not f.startswith((*system, compiler))]

@@ -19,6 +19,7 @@ from guest.cc.lower_memory import BitField, Mem, chunks
 from guest.cc.symbols import Kind, Symbol
 
 LARGEST_EXPANDED_RANGE = 256  # `case low ... high` of up to this many values becomes single cases
+_MEMORY_CONSTRAINTS = ("m", "Q")
 CONSTANT_COPY = 64  # constant initialisers of more bytes are copied from a read-only object
 
 
@@ -292,6 +293,8 @@ class StatementLowering(BuiltinLowering):
         outputs: list[tuple[str, VReg]] = []
         places = [self.place(o.expression) for o in s.outputs]
         for operand, place in zip(s.outputs, places, strict=True):
+            if operand.constraint in _MEMORY_CONSTRAINTS:
+                raise CompileError(operand.expression.loc, "an asm output in memory is not supported")
             self._check_asm(operand)
             in_register = isinstance(place, VReg)
             register = place if in_register else self.vreg(register_class(operand.expression.type))
@@ -312,6 +315,11 @@ class StatementLowering(BuiltinLowering):
                 self.assign(place, self.extended(register, operand.expression.type))
 
     def _asm_input(self, operand: t.AsmOperand) -> Operand:
+        if operand.constraint in _MEMORY_CONSTRAINTS:
+            place = self.place(operand.expression)
+            if not isinstance(place, Mem):
+                raise CompileError(operand.expression.loc, "this asm operand is not in memory")
+            return self.cap_of(place)
         value = self.operand(operand.expression)
         if isinstance(value, VReg) or operand.constraint in ("i", "n", "I"):
             if not isinstance(value, VReg) or operand.constraint not in ("i", "n", "I"):
@@ -328,6 +336,8 @@ class StatementLowering(BuiltinLowering):
 
     @staticmethod
     def _check_asm(operand: t.AsmOperand) -> None:
+        if operand.constraint in _MEMORY_CONSTRAINTS:
+            return
         if not operand.expression.type.is_scalar:
             raise CompileError(operand.expression.loc, "an asm operand must be a number or pointer")
         if operand.constraint.strip("&") not in ("r", "w", "C", "i", "n", "I", "rC", "ri", "rZ"):

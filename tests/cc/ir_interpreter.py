@@ -388,12 +388,12 @@ class Frame:
 
     def local_load(self, op):
         o = self.slots[op.slot]
-        assert 0 <= op.offset and op.offset + SIZES[op.width] <= o.size, op
+        assert op.offset >= 0 and op.offset + SIZES[op.width] <= o.size, op
         self.set(op.dst, self.m.load(op.width, o, op.offset))
 
     def local_store(self, op):
         o = self.slots[op.slot]
-        assert 0 <= op.offset and op.offset + SIZES[op.width] <= o.size, op
+        assert op.offset >= 0 and op.offset + SIZES[op.width] <= o.size, op
         self.m.store(op.width, o, op.offset, self.get(op.src))
 
     def global_addr(self, op):

@@ -150,7 +150,7 @@ class Generator:
 
     def report(self, e, ty):
         if ty.startswith("struct"):
-            for f, t, _ in dict((s[0], s[1]) for s in self.structs)[ty[7:]]:
+            for f, t, _ in {s[0]: s[1] for s in self.structs}[ty[7:]]:
                 self.report(f"{e}.{f}", t)
         elif ty in FLOATS:
             self.emit(f"mixd({e});")
@@ -386,7 +386,7 @@ class Scope:
 
     def fields(self, v, t, bits):
         out = []
-        for f, ft, width in dict((s[0], s[1]) for s in self.g.structs)[t[7:]]:
+        for f, ft, width in {s[0]: s[1] for s in self.g.structs}[t[7:]]:
             if ft.startswith("struct"):
                 out += self.fields(f"{v}.{f}", ft, bits)
             elif bits or width is None:

@@ -9,10 +9,12 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-import chain  # noqa: E402
-import random_programs  # noqa: E402
 
-PROGRAMS = sorted((Path(__file__).parent / "programs").glob("*.c"))
+import chain
+import random_programs
+
+HERE = Path(__file__).parent
+PROGRAMS = sorted([*HERE.glob("programs/*.c"), *HERE.glob("programs_libc/*.c")])
 needs_gcc = pytest.mark.skipif(chain.GCC is None, reason="needs gcc as the oracle")
 
 

@@ -9,13 +9,13 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-import chain  # noqa: E402
-import ir_interpreter  # noqa: E402
-import random_programs  # noqa: E402
+import chain
+import ir_interpreter
+import random_programs
 
-from guest.cc.compile import compile_c  # noqa: E402
-from guest.cc.errors import Diagnostics  # noqa: E402
-from guest.cc.preprocess import PreprocessOptions  # noqa: E402
+from guest.cc.compile import compile_c
+from guest.cc.errors import Diagnostics
+from guest.cc.preprocess import PreprocessOptions
 
 PROGRAMS = sorted((Path(__file__).parent / "programs").glob("*.c"))
 needs_gcc = pytest.mark.skipif(chain.GCC is None, reason="needs gcc as the oracle")
