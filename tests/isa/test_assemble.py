@@ -235,11 +235,11 @@ def test_no_encoder_lets_its_private_exception_out():
 
 
 def test_twenty_thousand_lines_per_second():
-    """Distinct lines of the kinds a compiler writes; measured about 60,000/s uncached."""
+    """Distinct lines of the kinds a compiler writes; measured about 110,000 (processor time)."""
     lines = [f"add x{n % 29}, x{n % 28}, #{n % 4096}" for n in range(2000)]
     lines += [f"ldr c{n % 29}, [csp, #{n % 500 * 16}]" for n in range(2000)]
     lines += [f"b.ne .L{n}" for n in range(2000)]
-    begin = time.perf_counter()
+    begin = time.process_time()
     for line in lines:
         encode_line(line + " ", True)
-    assert len(lines) / (time.perf_counter() - begin) > 10000
+    assert len(lines) / (time.process_time() - begin) > 10000

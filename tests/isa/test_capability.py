@@ -247,7 +247,7 @@ def test_in_bounds_add_takes_less_than_a_microsecond() -> None:
 
 
 def _seconds_per_add(c: Capability) -> float:
-    begin = time.perf_counter()
+    begin = time.process_time()
     for _ in range(20000):
         c.add(8)
-    return (time.perf_counter() - begin) / 20000
+    return (time.process_time() - begin) / 20000
