@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn, TextIO
+from typing import NoReturn
 
 from emulator.board.boards import BOARDS, Board
 from emulator.board.console import FileBlock, StreamConsole, open_console
@@ -19,11 +19,13 @@ from emulator.board.fdt import BootInfo, board_tree, check_blob, to_blob
 from emulator.board.image import load_elf, load_kernel, load_raw, read_file
 from emulator.board.outcome import Outcome, OutcomeKind
 from emulator.board.system import System
+from emulator.board.tracing import TRACE_TOPICS, Trace
+from emulator.memory.physical import GRANULE_BYTES
+from morello_isa.capability import Capability
 from morello_isa.errors import EXIT_EMULATOR_ERROR, EXIT_LIMIT, UserError
 
 EXIT_WATCHDOG = 120
 EXIT_STUCK = 122
-TRACE_TOPICS = ("isa", "exc", "mmu", "dev", "psci")
 _MIB = 1 << 20
 
 
@@ -75,6 +77,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--max-instructions", metavar="N", type=_count)
     parser.add_argument("--trace", metavar="TOPIC,…", type=_topics, default=frozenset())
     parser.add_argument("--trace-file", metavar="FILE", type=Path, help="trace there instead of on stderr")
+    parser.add_argument(
+        "--dump-tags", metavar="FILE", type=Path, help="write all tagged capabilities at the end"
+    )
     return parser
 
 
@@ -86,15 +91,18 @@ def main(argv: Sequence[str]) -> int:
     consoles = {0: open_console(options.console), 1: open_console(options.serial2)}
     if options.virtio_console:
         consoles[2] = open_console(options.virtio_console)
-    with _Trace(options.trace, options.trace_file) as trace:
+    with Trace(options.trace, options.trace_file) as trace:
         system = _make_system(options, consoles, trace)
         if options.dump_dtb is not None:
             return _dump_tree(system, options)
         _load(system, options)
-        return _run(system, list(consoles.values()), options)
+        status = _run(system, list(consoles.values()), options)
+        if options.dump_tags is not None:
+            _dump_tags(system, options.dump_tags)
+        return status
 
 
-def _make_system(options: argparse.Namespace, consoles: dict[int, StreamConsole], trace: _Trace) -> System:
+def _make_system(options: argparse.Namespace, consoles: dict[int, StreamConsole], trace: Trace) -> System:
     board = BOARDS[options.board] if options.board else _default_board(options)
     blocks = {}
     if options.drive:
@@ -107,8 +115,7 @@ def _make_system(options: argparse.Namespace, consoles: dict[int, StreamConsole]
     system = System(
         board, consoles=dict(consoles), blocks=blocks, engine=options.engine, trace=trace.function()
     )
-    if "isa" in options.trace:
-        trace.instructions(system)
+    trace.watch(system)
     return system
 
 
@@ -188,6 +195,20 @@ def _run(system: System, consoles: Sequence[StreamConsole], options: argparse.Na
     return _finish(outcome)
 
 
+def _dump_tags(system: System, path: Path) -> None:
+    """One line for each tagged granule of RAM: address, bits, what the capability says."""
+    memory = system.physical
+    try:
+        with path.open("w", encoding="utf-8") as stream:
+            for address in memory.tagged_granules(0, 1 << 48):
+                bits = int.from_bytes(memory.read_bytes(address, GRANULE_BYTES), "little")
+                text = Capability.from_bits(bits, True).describe()
+                stream.write(f"{address:#x} {bits:032x} {text}\n")
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise UserError(f"{path} can't be written: {reason}") from None
+
+
 def _poll(consoles: Sequence[StreamConsole], timeout: float) -> None:
     for console in consoles:
         console.poll(timeout)
@@ -216,48 +237,3 @@ def _finish(outcome: Outcome) -> int:
         OutcomeKind.WATCHDOG: EXIT_WATCHDOG,
     }
     return statuses.get(kind, 0)
-
-
-class _Trace:
-    """Lines `topic: text` for the chosen topics, to stderr or a file."""
-
-    def __init__(self, topics: frozenset[str], path: Path | None) -> None:
-        self._topics = topics
-        self._path = path
-        self._stream: TextIO = sys.stderr
-
-    def __enter__(self) -> _Trace:
-        if self._path is not None:
-            try:
-                self._stream = self._path.open("w", encoding="utf-8")
-            except OSError as error:
-                reason = (error.strerror or str(error)).lower()
-                raise UserError(f"{self._path} can't be written: {reason}") from None
-        return self
-
-    def __exit__(self, *details: object) -> None:
-        if self._path is not None:
-            self._stream.close()
-
-    def function(self) -> Callable[[str, str], None] | None:
-        """What the system calls, or None when nothing is to be traced."""
-        if not self._topics - {"isa"}:
-            return None
-        topics = self._topics
-
-        def trace(topic: str, text: str) -> None:
-            if topic in topics:
-                self._stream.write(f"{topic}: {text}\n")
-
-        return trace
-
-    def instructions(self, system: System) -> None:
-        """One line for each instruction, before it executes."""
-        from morello_isa.disassemble import disassemble
-
-        def before(pc: int, word: int) -> None:
-            el, c64 = system.pe.pstate.el, system.pe.pstate.c64
-            text = disassemble(word, pc, c64)
-            self._stream.write(f"isa: EL{el} {'C64' if c64 else 'A64'} {pc:#x} {word:08x} {text}\n")
-
-        system.engine.before_instruction = before

@@ -187,6 +187,31 @@ def test_trace_of_instructions(image, capsys) -> None:
     assert lines[0].startswith("isa: EL2 A64 0x40100000") and "adr" in lines[0] and len(lines) == 3
 
 
+def test_trace_of_system_registers(image, capsys) -> None:
+    """Also registers without behaviour: each access with its value."""
+    text = """
+        mov x1, #0x77
+        msr actlr_el2, x1
+        mrs x2, actlr_el2
+        mrs c3, DDC
+        b .
+    """
+    boot(image(assemble(text)), "--board", "virt", "--trace", "sys", *QUIET)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0].startswith("sys: EL2 A64 0x40100004 msr actlr_el2, x1 = 0x77")
+    assert lines[1].endswith("mrs x2, actlr_el2 = 0x77")
+    assert "mrs c3, DDC = 0x0 [0x0" in lines[2]
+
+
+def test_dump_of_tags(image, tmp_path: Path) -> None:
+    text = "mrs c1, DDC\n ldr x2, =0x40200000\n str c1, [x2, #16]\n b ."
+    out = tmp_path / "tags"
+    options = ("--board", "virt", "--dump-tags", str(out), *QUIET)
+    assert boot(image(assemble(text)), *options) == EXIT_STUCK
+    (line,) = out.read_text().splitlines()
+    assert line.startswith("0x40200010 ffffc00000010005") and line.endswith("tagged")
+
+
 # -- kernels and device trees -------------------------------------------------------------------------
 
 
