@@ -42,6 +42,12 @@ _UNALLOCATED = (
 )
 
 
+# The patterns that a word with this top byte may match.
+_BY_TOP_BYTE = tuple(
+    tuple((mask, match) for mask, match, _ in _UNALLOCATED if top & mask >> 24 == match >> 24)
+    for top in range(256)
+)
+
 # Half-precision groups in which Unicorn 2.1.4 ends the process for unallocated words.
 # Two registers (0 Q U s1110 a 111100 opcode 10; s = 1: scalar): allocated opcodes by (U, a).
 _HALF_TWO_REGISTERS = (0x8F7E0C00, 0x0E780800)
@@ -75,4 +81,4 @@ def is_implemented(word: int) -> bool:
         return False
     if word >> 25 & 7 == 7 and _is_unallocated_half(word):
         return False
-    return all(word & mask != match for mask, match, _ in _UNALLOCATED)
+    return all(word & mask != match for mask, match in _BY_TOP_BYTE[word >> 24])

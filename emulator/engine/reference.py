@@ -21,7 +21,7 @@ from emulator.faults import FaultKind, MemoryAbort, PeFault, StopKind, StopReaso
 from emulator.memory.interface import PAGE_MASK, Memory
 from emulator.semantics.access import capability_fault
 from emulator.semantics.site import Action, Site
-from emulator.state.pe import Pe
+from emulator.state.pe import WAITING, Pe
 from emulator.state.registers import SP_SLOT
 from morello_isa.capability import MASK64, Capability
 from morello_isa.permissions import Perm
@@ -68,6 +68,8 @@ class ReferenceEngine:
         self._events: list[tuple[int, int, Callable[[], None]]] = []
         self._event_number = 0
         self._next_event = _NEVER
+        # `_run_blocks` returns when that many instructions were executed: a limit, an event, a stop (0).
+        self._horizon = 0
         memory.on_code_change = self.forget_code
 
     # --- control -----------------------------------------------------------------------------------
@@ -75,6 +77,7 @@ class ReferenceEngine:
     def request_stop(self, detail: object) -> None:
         """See `Engine.request_stop`."""
         self._stop = StopReason(StopKind.REQUESTED, detail)
+        self._horizon = 0
 
     def forget_code(self) -> None:
         """See `Engine.forget_code`."""
@@ -90,6 +93,7 @@ class ReferenceEngine:
         self._event_number += 1
         heapq.heappush(self._events, (instruction_count, self._event_number, action))
         self._next_event = self._events[0][0]
+        self._horizon = min(self._horizon, self._next_event)
 
     def _run_events(self) -> None:
         while self._events and self._events[0][0] <= self.pe.instructions:
@@ -114,7 +118,7 @@ class ReferenceEngine:
             if pe.instructions >= self._next_event:
                 self._run_events()
                 continue
-            if pe.irq_line or pe.fiq_line or pe.serror_line:
+            if pe.attention & ~WAITING:
                 interrupt = pending_interrupt(pe)
                 pe.waiting = False
                 if interrupt is not None:
@@ -127,9 +131,10 @@ class ReferenceEngine:
             if self.before_instruction is not None:
                 self._one_observed()
             else:
-                self._run_blocks(min(limit, self._next_event))
+                self._horizon = min(limit, self._next_event)
+                self._run_blocks()
 
-    def _run_blocks(self, horizon: int) -> None:
+    def _run_blocks(self) -> None:
         """Run until something outside needs attention or the horizon (an instruction count) is reached."""
         pe = self.pe
         while True:
@@ -142,7 +147,7 @@ class ReferenceEngine:
                     return
                 block = made
             count = block.count
-            if pe.instructions + count > horizon:
+            if pe.instructions + count > self._horizon:
                 self._one()
             else:
                 pe.pc = block.end
@@ -153,15 +158,7 @@ class ReferenceEngine:
                     pe.instructions += count
                 except (PeFault, MemoryAbort) as error:
                     self._fault(block, len(block.ops) - 1 - length_hint(ops), error)
-            if (
-                self._stop is not None
-                or pe.waiting
-                or pe.irq_line
-                or pe.fiq_line
-                or pe.serror_line
-                or pe.instructions >= horizon
-                or self._next_event < horizon
-            ):
+            if pe.attention or pe.instructions >= self._horizon:
                 return
 
     def _one(self) -> None:

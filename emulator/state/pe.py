@@ -9,6 +9,8 @@ from morello_isa.capability import CAP_MAX, CAP_NULL, MASK64, Capability
 from morello_isa.permissions import Perm
 
 RESTRICTED_BANK = 4
+# Bits of `Pe.attention`.
+IRQ, FIQ, SERROR, WAITING = 1, 2, 4, 8
 _EXECUTIVE = int(Perm.EXECUTIVE)
 _SYSTEM_EXECUTE = int(Perm.SYSTEM | Perm.EXECUTE)
 
@@ -19,28 +21,26 @@ class Pe:
     A general register is `x[n]` (its 64-bit value, always valid) plus `c[n]`: the capability with that same
     value, or None for one that is only an integer (tag and upper half zero). `x[31]`/`c[31]` read as zero
     and null and must not be written. `stack` and `data` are the banks of CSP and DDC: 0..3 for EL0..EL3, 4
-    for Restricted. PCC is kept as an anchor capability and the current `pc`; use the properties.
+    for Restricted. `attention` is nonzero while an interrupt is pending or the PE waits. PCC is kept as an
+    anchor capability and the current `pc`; use the properties.
     """
 
     __slots__ = (
         "_anchor",
+        "attention",
         "c",
         "context_stale",
         "data",
         "event",
         "exclusive",
         "file",
-        "fiq_line",
         "instructions",
-        "irq_line",
         "pc",
         "pstate",
-        "serror_line",
         "stack",
         "sysregs",
         "translation_stale",
         "v",
-        "waiting",
         "x",
     )
 
@@ -57,10 +57,24 @@ class Pe:
         self.sysregs = SystemRegisters()
         self.exclusive: tuple[int, int] | None = None
         self.instructions = 0
-        self.irq_line = self.fiq_line = self.serror_line = False
-        self.waiting = self.event = False
+        self.attention = 0
+        self.event = False
         # Set by whoever changes what instructions mean, and what addresses mean; the engine looks.
         self.context_stale = self.translation_stale = True
+
+    # --- what makes the engine stop and look -------------------------------------------------------
+
+    irq_line = property(lambda pe: bool(pe.attention & IRQ), lambda pe, on: pe._attend(IRQ, on))
+    """The interrupt request line, set by the interrupt controller."""
+    fiq_line = property(lambda pe: bool(pe.attention & FIQ), lambda pe, on: pe._attend(FIQ, on))
+    """The fast interrupt request line."""
+    serror_line = property(lambda pe: bool(pe.attention & SERROR), lambda pe, on: pe._attend(SERROR, on))
+    """A pending SError."""
+    waiting = property(lambda pe: bool(pe.attention & WAITING), lambda pe, on: pe._attend(WAITING, on))
+    """The PE executed WFI and nothing has woken it."""
+
+    def _attend(self, bit: int, on: bool) -> None:
+        self.attention = self.attention | bit if on else self.attention & ~bit
 
     # --- general registers -------------------------------------------------------------------------
 
