@@ -143,7 +143,6 @@ class _Preprocessor(pcpp.Preprocessor):  # type: ignore[misc]
         super().__init__()
         self.diagnostics = diagnostics
         self.files: list[str] = []
-        self.auto_pragma_once_enabled = False
         self.opened: dict[str, str] = {}
         self.lastdirective: Any = None
 
