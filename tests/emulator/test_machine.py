@@ -1,0 +1,64 @@
+"""The machine as library users hold it, its documented examples, and `morello bench`."""
+
+import doctest
+import json
+
+import pytest
+
+import emulator.explain
+import emulator.machine
+from emulator.cli import bench
+from emulator.faults import FaultKind, StopKind
+from emulator.machine import Machine, stop_at_fault
+from emulator.memory.plain import PlainMemory
+from morello_isa.capability import CAP_MAX
+from tests.emulator.support import CODE, DATA, buffer, words
+
+
+@pytest.mark.parametrize("module", [emulator.machine, emulator.explain])
+def test_documented_examples(module):
+    result = doctest.testmod(module)
+    assert result.attempted and not result.failed
+
+
+def test_stop_at_fault_gives_the_fault():
+    machine = Machine(PlainMemory(1 << 16))
+    machine.engine.on_exception = stop_at_fault(machine.stop)
+    machine.load(CODE, words(["ldr x0, [x1]"], False))
+    machine.start(CODE)
+    machine.pe.ddc = buffer(DATA, 16)
+    reason = machine.run()
+    assert reason.kind is StopKind.REQUESTED
+    assert reason.detail.kind is FaultKind.CAP_BOUNDS
+
+
+def test_registers_by_name():
+    machine = Machine(PlainMemory(1 << 16))
+    machine.pe.write_c(3, buffer())
+    assert machine.read_register("c3") == buffer()
+    assert machine.read_register("x3") == DATA
+    assert machine.read_register("ddc") == CAP_MAX
+    assert machine.read_register("pcc").value == machine.read_register("pc")
+    for name in ("x31", "c31", "v32", "q", "x", "y0"):
+        with pytest.raises(KeyError):
+            machine.read_register(name)
+
+
+def test_bench_prints_figures(capsys):
+    assert bench.main(["--json", "--instructions", "2000", "--filter", "words"]) == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert [figure["name"] for figure in figures] == ["words"]
+    assert figures[0]["rate"] > 0
+
+
+@pytest.mark.parametrize("options", [["--instructions", "0"], ["--instructions", "many"], ["--nonsense"]])
+def test_bench_refuses_bad_options(options, capsys):
+    assert bench.main(options) == 125
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+@pytest.mark.slow
+def test_bench_reaches_the_bar():
+    """100,000 instructions per second on every purecap loop, measured in CPU time."""
+    for loop in bench.LOOPS:
+        assert bench.measure_reference(loop, 100_000).rate > 100_000, loop.name
