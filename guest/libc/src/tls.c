@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "internal.h"
 
@@ -33,9 +34,14 @@ void __init_tls(void)
     if (tls != NULL && tls->align > TCB_BYTES)
         offset = tls->align;
     size = offset + (tls != NULL ? tls->memory_size : 0);
-    block = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (block == MAP_FAILED)
-        return;
+    /* Not mmap(): until the thread pointer is set there is no errno to write to. */
+    block = (unsigned char *)SYSCALL6(SYS_mmap, NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+                                      -1, 0);
+    if (!cheri_tag_get(block)) {
+        static const char message[] = "no memory for thread-local storage\n";
+        SYSCALL3(SYS_write, 2, message, sizeof message - 1);
+        _exit(127);
+    }
     if (tls != NULL && tls->file_size != 0) {
         uintptr_t image = getauxptr(AT_CHERI_EXEC_RX_CAP);
         uint64_t bias = cheri_address_get((void *)header) - 64;
