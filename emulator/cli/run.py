@@ -41,13 +41,21 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--max-instructions", metavar="N", type=_count, help="stop with status 124 after N")
     p.add_argument("--stats", action="store_true", help="counters on stderr at the end")
     p.add_argument("--strace", action="store_true", help="system calls on stderr, capabilities decoded")
-    p.add_argument(
+    refusal = p.add_mutually_exclusive_group()
+    refusal.add_argument(
         "--strict-restricted",
-        nargs="?",
+        action="store_const",
         const="eperm",
         default="",
-        choices=("eperm", "fault"),
-        help="refuse system calls from Restricted code",
+        help="refuse system calls from Restricted code with EPERM",
+    )
+    # A name of its own: with an optional value the option would swallow PROGRAM.
+    refusal.add_argument(
+        "--strict-restricted=fault",
+        dest="strict_restricted",
+        action="store_const",
+        const="fault",
+        help="refuse them with SIGSYS",
     )
     p.add_argument(
         "--library-path",
