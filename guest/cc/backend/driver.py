@@ -51,6 +51,7 @@ def compile_function(
     layout_of_frame = frame.lower_frame(machine, templates)
     if options.optimize:
         dispatch.duplicate_dispatch(machine)
+        layout.arrange(machine)
     layout.fall_through(machine, templates)
     layout.extend_reach(machine, templates)
     info = dwarf.describe_function(function, machine, layout_of_frame, selector.register_map)

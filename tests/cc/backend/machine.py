@@ -213,7 +213,7 @@ class Bench:
             raise AssertionError(f"{line}: {error}") from error
         if encoded.relocations:
             symbol = encoded.relocations[0].symbol
-            line = re.sub(re.escape(symbol) + r"$", f"#{self._symbol(symbol) - pc}", line)
+            line = re.sub(re.escape(symbol) + r"(\+0)?$", f"#{self._symbol(symbol) - pc}", line)
             encoded = assemble(line, pc)
         return encoded.word
 
