@@ -236,6 +236,8 @@ class Kernel:
 
     def _idle(self) -> None:
         """No thread can run: move time to the next deadline, or wait for the host's input."""
+        if any(self._can_go_on(task) for task in self.tasks.values()):
+            return
         deadlines = [task.wait.deadline for task in self.tasks.values() if task.wait and task.wait.deadline]
         deadlines += [p.alarm for p in self.processes.values() if p.alive and p.alarm is not None]
         inputs = self._awaited_inputs()
@@ -251,6 +253,12 @@ class Kernel:
             )
             raise UserError(f"deadlock: every thread of the program waits for another ({names})")
         self.clock.sleep_until(min(deadlines))
+
+    def _can_go_on(self, task: Task) -> bool:
+        """Something has happened for a thread since it was looked at in this round."""
+        if task.process.stopped:
+            return False
+        return task.wait is None or task.wait.ready() or self.signals.waiting(task)
 
     def _awaited_inputs(self) -> list[int]:
         """Host descriptors that a blocked poll may be waiting for."""
