@@ -9,6 +9,7 @@ from emulator.faults import FaultKind, MemoryAbort, PeFault, fault_of_abort
 from emulator.memory.interface import Access, SystemMemory
 from emulator.semantics import access_rules
 from emulator.semantics.access import LOAD, STORE, authorise
+from emulator.semantics.indexed_registers import find_indexed
 from emulator.semantics.register_access import (
     read_capability,
     read_register,
@@ -59,7 +60,7 @@ def _capability_register(insn: Instruction) -> SystemRegister | None:
 
 def register_move(site: Site, insn: base.SystemRegisterMove) -> Action:
     """MRS and MSR of 64-bit registers."""
-    register = find_register(insn.key, "integer")
+    register = find_register(insn.key, "integer") or find_indexed(insn.key)
     pe, x, t = site.pe, site.x, insn.t
     if insn.is_read:
         write = site.write_x(t)
@@ -194,7 +195,7 @@ def system_instruction(site: Site, insn: base.SystemInstruction) -> Action:
     kind = {7: "cache", 8: "tlbi"}.get(insn.crn, "")
     if kind == "cache" and insn.crm in (8, 9):
         kind = "at"
-    x, t, memory, pe = site.x, insn.t, site.memory, site.pe
+    x, t, memory = site.x, insn.t, site.memory
     by_address = insn.is_address_operation
     operand = site.read_c(t)
 
@@ -205,11 +206,22 @@ def system_instruction(site: Site, insn: base.SystemInstruction) -> Action:
         elif kind == "tlbi":
             _system_memory(site).tlb_maintenance(row.name, x[t])
         elif kind == "at":
-            pe.sysregs.values["PAR_EL1"] = _system_memory(site).address_translate(row.name, x[t])
+            _translate(site, row.name, x[t])
         elif row.name in ("IALLU", "IALLUIS"):
             memory.on_code_change()
 
     return action
+
+
+def _translate(site: Site, name: str, address: int) -> None:
+    """AT: the result or the fault goes to PAR_EL1; an abort of the walk itself is taken, with CM set."""
+    try:
+        par = _system_memory(site).address_translate(name, address)
+    except MemoryAbort as abort:
+        fault = fault_of_abort(abort, site.pc, site.word)
+        fault.cache_maintenance = True
+        raise fault from None
+    site.pe.sysregs.values["PAR_EL1"] = par
 
 
 def _raise(fault: PeFault) -> None:

@@ -64,14 +64,41 @@ class Pe:
 
     # --- what makes the engine stop and look -------------------------------------------------------
 
-    irq_line = property(lambda pe: bool(pe.attention & IRQ), lambda pe, on: pe._attend(IRQ, on))
-    """The interrupt request line, set by the interrupt controller."""
-    fiq_line = property(lambda pe: bool(pe.attention & FIQ), lambda pe, on: pe._attend(FIQ, on))
-    """The fast interrupt request line."""
-    serror_line = property(lambda pe: bool(pe.attention & SERROR), lambda pe, on: pe._attend(SERROR, on))
-    """A pending SError."""
-    waiting = property(lambda pe: bool(pe.attention & WAITING), lambda pe, on: pe._attend(WAITING, on))
-    """The PE executed WFI and nothing has woken it."""
+    @property
+    def irq_line(self) -> bool:
+        """The interrupt request line, set by the interrupt controller."""
+        return bool(self.attention & IRQ)
+
+    @irq_line.setter
+    def irq_line(self, on: bool) -> None:
+        self._attend(IRQ, on)
+
+    @property
+    def fiq_line(self) -> bool:
+        """The fast interrupt request line."""
+        return bool(self.attention & FIQ)
+
+    @fiq_line.setter
+    def fiq_line(self, on: bool) -> None:
+        self._attend(FIQ, on)
+
+    @property
+    def serror_line(self) -> bool:
+        """A pending SError."""
+        return bool(self.attention & SERROR)
+
+    @serror_line.setter
+    def serror_line(self, on: bool) -> None:
+        self._attend(SERROR, on)
+
+    @property
+    def waiting(self) -> bool:
+        """The PE executed WFI and nothing has woken it."""
+        return bool(self.attention & WAITING)
+
+    @waiting.setter
+    def waiting(self, on: bool) -> None:
+        self._attend(WAITING, on)
 
     def _attend(self, bit: int, on: bool) -> None:
         self.attention = self.attention | bit if on else self.attention & ~bit

@@ -200,3 +200,17 @@ def test_calls_look_at_their_enables_every_time():
     pe.sysregs.values["SCR_EL3"] = 1 | 1 << 8
     result.run(1)
     assert pe.pstate.el == 2 and pe.sysregs.values["ESR_EL2"] == 0x16 << 26 | 1 << 25 | 3
+
+
+def test_numbered_registers_keep_what_is_written():
+    lines = ["msr dbgbvr5_el1, x1", "mrs x2, dbgbvr5_el1", "msr pmevcntr3_el0, x1", "msr icc_ap1r0_el1, x1"]
+    result = system(lines, 1)
+    result.pe.write_x(1, 0x1234)
+    result.run(4)
+    assert result.pe.read_x(2) == 0x1234 and result.pe.pc == CODE + 16
+    trapped = system("msr dbgwcr0_el1, x1", 1, MDCR_EL2=1 << 9)
+    trapped.run(1)
+    assert trapped.pe.pstate.el == 2
+    beyond = system("msr dbgwcr9_el1, x1", 1)
+    beyond.run(1)
+    assert beyond.pe.sysregs.values["ESR_EL1"] >> 26 == 0
