@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from emulator.faults import CAPABILITY_FAULTS, FaultKind, MemoryAbort, PeFault
+from emulator.faults import CAPABILITY_FAULTS, FaultKind, MemoryAbort, PeFault, fault_status
 from emulator.semantics.jump import branch_to_capability
 from emulator.state import levels
 from emulator.state.pe import Pe
@@ -23,28 +23,6 @@ _ABORTS = CAPABILITY_FAULTS | {
     FaultKind.EXTERNAL_ON_WALK,
     FaultKind.DOMAIN,
 }
-_STATUS_CODE = {
-    FaultKind.ADDRESS_SIZE: 0x00,
-    FaultKind.TRANSLATION: 0x04,
-    FaultKind.ACCESS_FLAG: 0x08,
-    FaultKind.PERMISSION: 0x0C,
-    FaultKind.EXTERNAL: 0x10,
-    FaultKind.EXTERNAL_ON_WALK: 0x14,
-    FaultKind.ALIGNMENT: 0x21,
-    FaultKind.CAP_TAG: 0x28,
-    FaultKind.CAP_SEALED: 0x29,
-    FaultKind.CAP_BOUNDS: 0x2A,
-    FaultKind.CAP_PERMISSION: 0x2B,
-    FaultKind.CAP_PAGE: 0x2C,
-    FaultKind.DOMAIN: 0x35,
-}
-_WITH_LEVEL = (
-    FaultKind.ADDRESS_SIZE,
-    FaultKind.TRANSLATION,
-    FaultKind.ACCESS_FLAG,
-    FaultKind.PERMISSION,
-    FaultKind.EXTERNAL_ON_WALK,
-)
 _CLASS = {
     FaultKind.UNDEFINED: 0x00,
     FaultKind.WFX_TRAP: 0x01,
@@ -70,9 +48,7 @@ _VECTOR = {FaultKind.IRQ: 0x80, FaultKind.FIQ: 0x100, FaultKind.SERROR: 0x180}
 
 def abort_syndrome(fault: PeFault) -> int:
     """ISS of a data or instruction abort (AArch64_FaultSyndrome)."""
-    iss = _STATUS_CODE[fault.kind]
-    if fault.kind in _WITH_LEVEL:
-        iss |= fault.level & 3
+    iss = fault_status(fault.kind, fault.level)
     if fault.s1ptw:
         iss |= 1 << 7
     if not fault.is_fetch:

@@ -49,6 +49,37 @@ CAPABILITY_FAULTS = frozenset(
 )
 
 
+FAULT_STATUS = {
+    FaultKind.ADDRESS_SIZE: 0x00,
+    FaultKind.TRANSLATION: 0x04,
+    FaultKind.ACCESS_FLAG: 0x08,
+    FaultKind.PERMISSION: 0x0C,
+    FaultKind.EXTERNAL: 0x10,
+    FaultKind.EXTERNAL_ON_WALK: 0x14,
+    FaultKind.ALIGNMENT: 0x21,
+    FaultKind.CAP_TAG: 0x28,
+    FaultKind.CAP_SEALED: 0x29,
+    FaultKind.CAP_BOUNDS: 0x2A,
+    FaultKind.CAP_PERMISSION: 0x2B,
+    FaultKind.CAP_PAGE: 0x2C,
+    FaultKind.DOMAIN: 0x35,
+}
+_STATUS_WITH_LEVEL = frozenset(
+    (
+        FaultKind.ADDRESS_SIZE,
+        FaultKind.TRANSLATION,
+        FaultKind.ACCESS_FLAG,
+        FaultKind.PERMISSION,
+        FaultKind.EXTERNAL_ON_WALK,
+    )
+)
+
+
+def fault_status(kind: FaultKind, level: int) -> int:
+    """Six-bit IFSC/DFSC of an abort, with its level where it has one (Sail: EncodeLDFSC)."""
+    return FAULT_STATUS[kind] | (level & 3 if kind in _STATUS_WITH_LEVEL else 0)
+
+
 class MemoryAbort(Exception):
     """Raised by a `Memory`: the access had no effect.
 

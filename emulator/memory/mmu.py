@@ -15,16 +15,11 @@ import mmap
 from collections.abc import Callable
 from dataclasses import replace
 
-from emulator.faults import FaultKind, MemoryAbort
+from emulator.faults import FaultKind, MemoryAbort, fault_status
+from emulator.memory.context import AccessType, Translation, TranslationContext
 from emulator.memory.interface import Access, PageWindow
 from emulator.memory.physical import BusError, PhysicalMemory, RamRegion
-from emulator.memory.translation import (
-    AccessType,
-    Translation,
-    TranslationContext,
-    Translator,
-    fault_status,
-)
+from emulator.memory.translation import Translator
 from emulator.state.pe import Pe
 
 _READ, _WRITE, _FETCH, _USER_READ, _USER_WRITE, _READ_WRITE, _CAP_WRITE, _USER_CAP_WRITE = range(8)
@@ -433,7 +428,13 @@ class Mmu:
             external = fault.kind in (FaultKind.EXTERNAL, FaultKind.EXTERNAL_ON_WALK)
             if external or (self._pe.pstate.el == 1 and non_secure and fault.s1ptw):
                 raise
-            return 1 | fault_status(fault) << 1 | fault.s1ptw << 8 | fault.stage2 << 9 | 1 << 11
+            return (
+                1
+                | fault_status(fault.kind, fault.level) << 1
+                | fault.s1ptw << 8
+                | fault.stage2 << 9
+                | 1 << 11
+            )
         return (
             translation.shareability << 7
             | translation.non_secure << 9

@@ -18,116 +18,17 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from emulator.faults import FaultKind, MemoryAbort
+from emulator.memory.attributes import (
+    combine,
+    load_fault,
+    shareability,
+    stage1_attributes,
+    stage2_attributes,
+)
+from emulator.memory.context import AccessType, Translation, TranslationContext
 from emulator.memory.physical import BusError
 
 PA_BITS = 48
-
-
-@dataclass(frozen=True, slots=True)
-class AccessType:
-    """How memory is touched, as far as translation cares (AccType plus the iswrite arguments)."""
-
-    write: bool = False
-    fetch: bool = False
-    read_write: bool = False
-    unprivileged: bool = False
-    address_translation: bool = False
-    privileged_at_with_pan: bool = False
-    valid_capability: bool = False
-    aligned: bool = True
-    zero_block: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class TranslationContext:
-    """Register values which decide about translations at exception level `el`.
-
-    `sctlr`, `tcr`, `ttbr0`, `ttbr1`, `mair` and `tgen` (bit 0: TGEN0, bit 1: TGEN1) belong to the
-    stage 1 regime of `el`; a 32-bit TCR is zero-extended.
-    """
-
-    el: int
-    in_host: bool
-    secure: bool
-    pan: bool
-    uao: bool
-    sctlr: int
-    tcr: int
-    ttbr0: int
-    ttbr1: int
-    mair: int
-    tgen: int
-    hcr: int
-    scr: int
-    vtcr: int
-    vttbr: int
-    sctlr_el2: int
-    has_stage2: bool
-
-    @property
-    def fetch_mapping(self) -> tuple[object, ...]:
-        """The part that decides where instructions come from; equal tuples mean the same mapping."""
-        return (
-            self.in_host,
-            self.secure,
-            self.sctlr,
-            self.tcr,
-            self.ttbr0,
-            self.ttbr1,
-            self.hcr,
-            self.scr,
-            self.vtcr,
-            self.vttbr,
-        )
-
-    @property
-    def two_ranges(self) -> bool:
-        """True if the regime has TTBR0 and TTBR1 (EL1&0, or EL2&0 with HCR_EL2.E2H)."""
-        return self.el <= 1 or self.in_host
-
-    @property
-    def stage2_enabled(self) -> bool:
-        """HCR_EL2.VM or DC, where a second stage exists for this EL."""
-        return self.has_stage2 and bool(self.hcr & 1 or self.hcr >> 12 & 1)
-
-    @property
-    def stage1_enabled(self) -> bool:
-        """Spec: AArch64_IsStageOneEnabled."""
-        if self.has_stage2 and (self.hcr >> 27 & 1 or self.hcr >> 12 & 1):
-            return False
-        return bool(self.sctlr & 1)
-
-    def address_top(self, va: int) -> int:
-        """Most significant address bit used for `va`: 55 with TBI, else 63. Spec: AddrTop."""
-        if self.two_ranges:
-            tbi = self.tcr >> (38 if va >> 55 & 1 else 37) & 1
-        else:
-            tbi = self.tcr >> 20 & 1
-        return 55 if tbi else 63
-
-
-@dataclass(frozen=True, slots=True)
-class Translation:
-    """Where an address leads: `pa` (bytes), memory type and the rules for tags.
-
-    `attributes` has the format of a MAIR byte (0x00, 0x04, 0x08, 0x0C: Device). `tag_store_updates`:
-    storing a valid capability makes the hardware set SC in a descriptor.
-    """
-
-    pa: int
-    attributes: int
-    shareability: int
-    tags_read_zero: bool = False
-    tag_load_faults: bool = False
-    tag_store_faults: bool = False
-    tag_store_fault_stage2: bool = False
-    tag_store_updates: bool = False
-    non_secure: bool = False
-
-    @property
-    def is_device(self) -> bool:
-        """True for any Device memory type."""
-        return self.attributes & 0xF0 == 0
 
 
 class WalkMemory(Protocol):
@@ -285,7 +186,7 @@ class Translator:
         second = self._second_stage(
             context, va, first.pa, replace(access, valid_capability=valid), s2fs1walk=False, update_walk=False
         )
-        return _combine(first, second)
+        return combine(first, second)
 
     def first_stage(self, context: TranslationContext, va: int, access: AccessType) -> Translation:
         """Stage 1 only (flat when it is off). Spec: AArch64_FirstStageTranslateWithTag."""
@@ -296,7 +197,7 @@ class Translator:
             return result
         controls = _stage1_controls(context, va)
         leaf = self._walk(context, controls, va, va, access, second_stage=False, s2fs1walk=False)
-        attributes = _stage1_attributes(context, leaf.descriptor >> 2 & 7, access)
+        attributes = stage1_attributes(context, leaf.descriptor >> 2 & 7, access)
         fault: MemoryAbort | None = None
         if attributes & 0xF0 == 0 and ((not access.aligned and not access.fetch) or access.zero_block):
             fault = MemoryAbort(FaultKind.ALIGNMENT, va, access.write)
@@ -313,9 +214,9 @@ class Translator:
         return Translation(
             pa=leaf.pa,
             attributes=attributes,
-            shareability=_shareability(attributes, descriptor >> 8 & 3),
+            shareability=shareability(attributes, descriptor >> 8 & 3),
             tags_read_zero=(hwu >> 2 & descriptor >> 61 & 3) == 0,
-            tag_load_faults=_load_fault(context, va, hwu >> 2 & descriptor >> 61 & 3),
+            tag_load_faults=load_fault(context, va, hwu >> 2 & descriptor >> 61 & 3),
             tag_store_faults=(hwu & descriptor >> 59 & 3) == 0,
             tag_store_updates=leaf.update_sc,
             non_secure=leaf.non_secure,
@@ -335,7 +236,7 @@ class Translator:
         controls = _stage2_controls(context, ipa)
         leaf = self._walk(context, controls, ipa, va, access, second_stage=True, s2fs1walk=s2fs1walk)
         memattr = leaf.descriptor >> 2 & 0xF
-        attributes = _stage2_attributes(memattr)
+        attributes = stage2_attributes(memattr)
         device = attributes & 0xF0 == 0
         fault: MemoryAbort | None = None
         if device and ((not access.aligned and not access.fetch) or access.zero_block) and not s2fs1walk:
@@ -363,7 +264,7 @@ class Translator:
         return Translation(
             pa=leaf.pa,
             attributes=attributes,
-            shareability=_shareability(attributes, leaf.descriptor >> 8 & 3),
+            shareability=shareability(attributes, leaf.descriptor >> 8 & 3),
             tags_read_zero=not (leaf.hwu >> 2 & leaf.descriptor >> 61 & 1),
             tag_store_faults=store_faults,
             tag_store_fault_stage2=store_faults,
@@ -573,9 +474,9 @@ def _stage1_off(context: TranslationContext, va: int, access: AccessType) -> Tra
     top = context.address_top(va)
     if (va & ((1 << (top + 1)) - 1)) >> PA_BITS:
         raise MemoryAbort(FaultKind.ADDRESS_SIZE, va, access.write)
-    shareability = 2
+    sh = 2
     if context.has_stage2 and context.hcr >> 12 & 1:
-        attributes, shareability = 0xFF, 0
+        attributes, sh = 0xFF, 0
     elif not access.fetch:
         attributes = 0x00
     else:
@@ -583,7 +484,7 @@ def _stage1_off(context: TranslationContext, va: int, access: AccessType) -> Tra
     return Translation(
         pa=va & ((1 << PA_BITS) - 1),
         attributes=attributes,
-        shareability=_shareability(attributes, shareability),
+        shareability=shareability(attributes, sh),
         non_secure=not (context.secure or context.el == 3),
     )
 
@@ -669,89 +570,3 @@ def _stage2_fault(
     kind: FaultKind, level: int, access: AccessType, va: int, ipa: int, s2fs1walk: bool
 ) -> MemoryAbort:
     return MemoryAbort(kind, va, access.write, level=level, stage2=True, ipa=ipa, s1ptw=s2fs1walk)
-
-
-def _load_fault(context: TranslationContext, va: int, lc: int) -> bool:
-    """True if loading a valid capability through LC value `lc` faults now (LC 10: TGEN 1, 11: TGEN 0)."""
-    if not lc & 2:
-        return False
-    tgen = context.tgen >> 1 & 1 if context.two_ranges and va >> 55 & 1 else context.tgen & 1
-    return tgen == (lc & 1) ^ 1
-
-
-def _stage1_attributes(context: TranslationContext, index: int, access: AccessType) -> int:
-    """MAIR byte of a stage 1 leaf; reserved values count as Device-nGnRnE. Spec: AArch64_S1AttrDecode."""
-    value = context.mair >> 8 * index & 0xFF
-    if value & 0xF0 == 0:
-        return value if value & 3 == 0 else 0
-    if value & 0x0F == 0:
-        return 0
-    cacheable = context.sctlr >> (12 if access.fetch else 2) & 1
-    return value if cacheable else 0x44
-
-
-def _stage2_attributes(memattr: int) -> int:
-    """MemAttr[3:0] of stage 2 in MAIR format. Spec: S2AttrDecode."""
-    if memattr & 0xC == 0:
-        return (memattr & 3) << 2
-    nibbles = (0x4, 0x4, 0xB, 0xF)
-    return nibbles[memattr >> 2] << 4 | nibbles[memattr & 3]
-
-
-def _shareability(attributes: int, sh: int) -> int:
-    """Effective SH[1:0]: Device and non-cacheable memory is outer shareable. Spec: MemAttrDefaults."""
-    return 2 if attributes & 0xF0 == 0 or attributes == 0x44 else sh
-
-
-def _combine_nibble(first: int, second: int) -> int:
-    """Cacheability of one level from both stages; hints from stage 1. Spec: CombineS1S2AttrHints."""
-    if 4 in (first, second):
-        return 4
-    through = first & 0xC in (0x0, 0x8) or second & 0xC in (0x0, 0x8)
-    transient = first & 8 == 0
-    kind = (0x0 if transient else 0x8) if through else (0x4 if transient else 0xC)
-    return kind | (first & 3)
-
-
-def _combine(first: Translation, second: Translation) -> Translation:
-    """Spec: AArch64_CombineS1S2Desc, with CombineS1S2LCSC as intended (not reset afterwards)."""
-    if first.is_device or second.is_device:
-        if first.is_device and second.is_device:
-            attributes = min(first.attributes, second.attributes)
-        else:
-            attributes = first.attributes if first.is_device else second.attributes
-    else:
-        attributes = _combine_nibble(first.attributes >> 4, second.attributes >> 4) << 4 | _combine_nibble(
-            first.attributes & 0xF, second.attributes & 0xF
-        )
-    outer = 2 in (first.shareability, second.shareability)
-    shareable = first.shareability >> 1 | second.shareability >> 1
-    return Translation(
-        pa=second.pa,
-        attributes=attributes,
-        shareability=_shareability(attributes, 2 if outer else 3 if shareable else 0),
-        tags_read_zero=first.tags_read_zero or second.tags_read_zero,
-        tag_load_faults=first.tag_load_faults and not second.tags_read_zero,
-        tag_store_faults=first.tag_store_faults or second.tag_store_faults,
-        tag_store_fault_stage2=not first.tag_store_faults and second.tag_store_faults,
-        tag_store_updates=first.tag_store_updates or second.tag_store_updates,
-        non_secure=True,
-    )
-
-
-_STATUS = {
-    FaultKind.ADDRESS_SIZE: 0x00,
-    FaultKind.TRANSLATION: 0x04,
-    FaultKind.ACCESS_FLAG: 0x08,
-    FaultKind.PERMISSION: 0x0C,
-    FaultKind.EXTERNAL: 0x10,
-    FaultKind.EXTERNAL_ON_WALK: 0x14,
-    FaultKind.ALIGNMENT: 0x21,
-    FaultKind.CAP_PAGE: 0x2C,
-}
-
-
-def fault_status(fault: MemoryAbort) -> int:
-    """Six-bit fault status code of an abort as PAR_EL1 reports it. Spec: EncodeLDFSC."""
-    code = _STATUS[fault.kind]
-    return code | fault.level if code < 0x10 or code == 0x14 else code

@@ -9,8 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emulator.faults import FaultKind, MemoryAbort
+from emulator.faults import fault_status as status_code
+from emulator.memory.context import AccessType, TranslationContext
 from emulator.memory.physical import PhysicalMemory
-from emulator.memory.translation import AccessType, TranslationContext, Translator, fault_status
+from emulator.memory.translation import Translator
 from tests.board.tables import (
     AP_READ_ONLY,
     AP_USER,
@@ -29,6 +31,10 @@ from tests.board.tables import (
 READ, WRITE, FETCH = AccessType(), AccessType(write=True), AccessType(fetch=True)
 CAP_STORE = AccessType(write=True, valid_capability=True)
 MAIR = 0x00_04_08_0C_44_FF  # index 0: normal, 1: non-cacheable, 2: GRE, 3: nGRE, 4: nGnRE, 5: nGnRnE
+
+
+def fault_status(fault: MemoryAbort) -> int:
+    return status_code(fault.kind, fault.level)
 
 
 def machine() -> tuple[PhysicalMemory, Translator]:
