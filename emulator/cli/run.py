@@ -81,8 +81,8 @@ def _count(text: str) -> int:
 def _size(text: str) -> int:
     number, unit = (text[:-1], text[-1].upper()) if text[-1:].isalpha() else (text, "")
     value = int(number) * UNITS[unit] if unit in UNITS else 0
-    if not 1 << 20 <= value <= 1 << 38:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a size from 1M to 256G")
+    if not 16 << 20 <= value <= 1 << 38:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a size from 16M to 256G")
     return value
 
 

@@ -37,6 +37,10 @@ class SpaceMemory:
     def __init__(self, process: Process) -> None:
         self._process = process
 
+    def attach(self, process: Process) -> None:
+        """See `ProcessLinker.attach`."""
+        self._process = process
+
     def reserve(self, size: int, alignment: int, address: int | None) -> int:
         """See `GuestMemory.reserve`."""
         process = self._process
@@ -114,6 +118,10 @@ class GuestCaller:
         self._process = process
         self.template: Pe | None = None
 
+    def attach(self, process: Process) -> None:
+        """See `ProcessLinker.attach`."""
+        self._process = process
+
     def call(self, function: Capability, arguments: Sequence[Capability]) -> Capability:
         """See `loader.dynamic.GuestCalls`. UserError when the function doesn't come back."""
         if self.template is None:
@@ -144,6 +152,12 @@ class ProcessLinker:
         paths = LibraryPath(self._read, self._environment(), kernel.options.library_path)
         self.linker = DynamicLinker(self.memory, Roots(USER_ROOT, USER_ROOT), paths, self.calls)
         self.service = DlService(self.linker)
+
+    def attach(self, process: Process) -> None:
+        """execve: the program was loaded into a process object of its own; it belongs to `process` now."""
+        self._process = process
+        self.memory.attach(process)
+        self.calls.attach(process)
 
     def _environment(self) -> list[str]:
         for item in self._process.environment:

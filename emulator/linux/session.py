@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TextIO
 
 from emulator.engine.api import Engine, ExceptionHandler
+from emulator.faults import MemoryAbort
 from emulator.linux.abi import COMPAT64
 from emulator.linux.errors import Errno, SyscallError
 from emulator.linux.files import View, canonical
@@ -151,7 +152,13 @@ class Session:
             program = find_program(kernel, process, where, arguments)
         except SyscallError as error:
             raise _cannot_run(request.program, error.errno) from None
-        pe = load_program(kernel, process, program, environment, profile)
+        try:
+            pe = load_program(kernel, process, program, environment, profile)
+        except MemoryAbort:
+            limit = kernel.options.memory_limit
+            raise UserError(
+                f"{request.program} does not fit into {limit:,} bytes of memory (--memory)"
+            ) from None
         kernel.add_task(Task(kernel, process, pid, pe))
         return process
 

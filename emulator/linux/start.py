@@ -10,6 +10,7 @@ import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from emulator.faults import MemoryAbort
 from emulator.linux.abi import (
     COMPAT64,
     HWCAP,
@@ -482,24 +483,28 @@ def execute(task: Task, place: Place, arguments: list[bytes], environment: list[
     node = place.existing()
     if not node.status().mode & 0o111:
         raise SyscallError(Errno.EACCES)
+    fresh = Process(
+        pid=process.pid,
+        parent=None,
+        space=AddressSpace(kernel.pool),
+        abi=process.abi,
+        profile=process.profile,
+        descriptors=process.descriptors,
+        cwd=process.cwd,
+    )
     try:
         program = find_program(kernel, process, place, arguments)
-        fresh = Process(
-            pid=process.pid,
-            parent=None,
-            space=AddressSpace(kernel.pool),
-            abi=process.abi,
-            profile=process.profile,
-            descriptors=process.descriptors,
-        )
         pe = load_program(kernel, fresh, program, environment, kernel.options.profile)
-    except UserError:
-        raise SyscallError(Errno.ENOEXEC) from None
+    except (UserError, MemoryAbort, SyscallError) as error:
+        fresh.space.clear()
+        raise error if isinstance(error, SyscallError) else SyscallError(Errno.ENOEXEC) from None
     kernel.remove_other_tasks(task)
     old_engine = task.engine
     kernel.release_space(process)
     for name in _PROGRAM_ATTRIBUTES:
         setattr(process, name, getattr(fresh, name))
+    if process.linker is not None:
+        process.linker.attach(process)
     process.descriptors.executed()
     process.actions = {n: a for n, a in process.actions.items() if a.is_ignore}
     process.vfork_parent = None

@@ -102,6 +102,8 @@ def run(tmp_path: Path) -> Run:
             explain_fatal_signals(session)
             outcome = session.kernel.run()
             os.fsync(writer.fileno())
-        return Result(outcome, target.read_bytes().decode(errors="replace"), errors.getvalue(), session.kernel)
+        return Result(
+            outcome, target.read_bytes().decode(errors="replace"), errors.getvalue(), session.kernel
+        )
 
     return start

@@ -18,10 +18,22 @@ def busybox() -> Path:
 
 @pytest.fixture(scope="module")
 def debian() -> Path:
-    return unpacked("dynamic", "libc6", "dash", "coreutils", "libselinux1", "libpcre2-8-0", "libacl1", "libattr1", "libgmp10")
+    return unpacked(
+        "dynamic",
+        "libc6",
+        "dash",
+        "coreutils",
+        "libselinux1",
+        "libpcre2-8-0",
+        "libacl1",
+        "libattr1",
+        "libgmp10",
+    )
 
 
-def in_tree(run_morello, tree: Path, program: str, *arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
+def in_tree(
+    run_morello, tree: Path, program: str, *arguments: str, **options: object
+) -> subprocess.CompletedProcess[str]:
     return run_morello("run", "--root", tree, tree / program, *arguments, **options)
 
 
@@ -34,13 +46,13 @@ def test_shell_arithmetic_and_sha256sum(run_morello, busybox) -> None:
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (("awk", "BEGIN { for (i = 1; i <= 10; i++) s += i * i; print s, length(\"abc\") }"), "385 3\n"),
+        (("awk", 'BEGIN { for (i = 1; i <= 10; i++) s += i * i; print s, length("abc") }'), "385 3\n"),
         (("sort", "-n", "/tmp/numbers"), "1\n9\n30\n"),
         (("find", "/tmp", "-type", "f"), "/tmp/numbers\n"),
-        (("sh", "-c", "x=$(ls /tmp); echo \"<$x>\"; cd /tmp && pwd"), "<numbers>\n/tmp\n"),
+        (("sh", "-c", 'x=$(ls /tmp); echo "<$x>"; cd /tmp && pwd'), "<numbers>\n/tmp\n"),
         (("sh", "-c", "trap 'echo got' USR1; kill -USR1 $$; echo after"), "got\nafter\n"),
         (("sh", "-c", "(sleep 100; echo slept) & echo first; wait"), "first\nslept\n"),
-        (("sh", "-c", "timeout 1 sleep 5; echo $?"), "143\n"),
+        (("sh", "-c", "{ timeout 1 sleep 5; echo $?; } 2>/dev/null"), "143\n"),
         (("sed", "s/3/x/", "/tmp/numbers"), "x0\n9\n1\n"),
     ],
 )

@@ -57,7 +57,9 @@ def test_paths_below_the_root(tree) -> None:
     assert host(view, "/good", follow=False) == str(tree / "good")
 
 
-@pytest.mark.parametrize("path", ["/../secret", "/../../../../etc/hostname-of-host", "/absolute", "/relative", "/up/secret"])
+@pytest.mark.parametrize(
+    "path", ["/../secret", "/../../../../etc/hostname-of-host", "/absolute", "/relative", "/up/secret"]
+)
 def test_nothing_leads_outside(tree, path) -> None:
     assert errno(rooted(tree), path) in (Errno.ENOENT, Errno.ENOTDIR)
 
@@ -179,7 +181,9 @@ def test_a_named_file_is_readable_and_not_writable(assemble, run, tmp_path) -> N
 def test_proc_and_dev_are_the_emulators_own(assemble, run) -> None:
     reader = assemble(READ_FILE.format(flags=0))
     assert run(reader, "/proc/self/maps").out.startswith("00200000-")
-    assert "Morello" in run(reader, "/proc/version").out or run(reader, "/proc/version").out.startswith("Linux")
+    assert "Morello" in run(reader, "/proc/version").out or run(reader, "/proc/version").out.startswith(
+        "Linux"
+    )
     assert run(reader, "/dev/null").out == ""
     assert run(reader, "/proc/1/maps").status == Errno.ENOENT
     assert run(reader, "/proc/self/fd/0").status == 0

@@ -17,7 +17,25 @@ from emulator.linux.syscalls import TABLE
 from morello_isa.capability import CAP_NULL, Capability
 from morello_isa.errors import UserError
 
-INTERESTING = [0, 1, 2, 3, 7, 8, 16, 100, 4095, 4096, 0x2_0000, 1 << 31, (1 << 32) - 1, 1 << 47, 1 << 48, 1 << 63, (1 << 64) - 1]
+INTERESTING = [
+    0,
+    1,
+    2,
+    3,
+    7,
+    8,
+    16,
+    100,
+    4095,
+    4096,
+    0x2_0000,
+    1 << 31,
+    (1 << 32) - 1,
+    1 << 47,
+    1 << 48,
+    1 << 63,
+    (1 << 64) - 1,
+]
 
 
 def session_for(program, profile: Profile, tmp_path) -> Session:
@@ -26,7 +44,10 @@ def session_for(program, profile: Profile, tmp_path) -> Session:
     folder.mkdir(exist_ok=True)
     request = Request(str(program), directories=[(str(folder), "/data")])
     return Session(
-        request, Options(profile=profile, memory_limit=32 << 20), errors=io.StringIO(), streams=(null, null, null)
+        request,
+        Options(profile=profile, memory_limit=32 << 20),
+        errors=io.StringIO(),
+        streams=(null, null, null),
     )
 
 
@@ -47,7 +68,9 @@ def argument(dice: random.Random, roots: list[Capability]) -> Capability:
     return Capability(bool(dice.randrange(2)), dice.getrandbits(64), value)
 
 
-@pytest.mark.parametrize(("seed", "profile", "purecap"), [(1, "full", True), (2, "transitional", True), (3, "full", False)])
+@pytest.mark.parametrize(
+    ("seed", "profile", "purecap"), [(1, "full", True), (2, "transitional", True), (3, "full", False)]
+)
 def test_random_system_calls(assemble, tmp_path, seed, profile, purecap) -> None:
     dice = random.Random(seed)
     program = assemble("again: b again", purecap=purecap)

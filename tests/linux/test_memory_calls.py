@@ -23,7 +23,9 @@ def mapping(size: int = 8192, prot: int = 3, flags: int = ANONYMOUS) -> str:
 
 def permissions(run, assemble, prot: int, profile: str = "full", flags: int = ANONYMOUS) -> int:
     """The 18 permission bits of a mapping's capability, told through memory and the status in pieces."""
-    text = mapping(prot=prot, flags=flags) + "gcperm x0, c0\nlsr x0, x0, #{shift}\nand x0, x0, #63\nsyscall 94"
+    text = (
+        mapping(prot=prot, flags=flags) + "gcperm x0, c0\nlsr x0, x0, #{shift}\nand x0, x0, #63\nsyscall 94"
+    )
     parts = [run(assemble(text.replace("{shift}", str(s))), profile=profile).status for s in (0, 6, 12)]
     return parts[0] | parts[1] << 6 | parts[2] << 12
 
@@ -50,7 +52,11 @@ def test_permissions_follow_the_maximum_protection(assemble, run) -> None:
         ("an address is no owner", "mov x0, x0", 22),
         ("beyond the bounds", "mov x1, #12288", 22),
         ("not on a page", "add c0, c0, #8", 22),
-        ("outside every reservation", "mov x1, #8192\nmov c20, c0\nsyscall 215\nmov c0, c20\nmov x1, #8192", 192),
+        (
+            "outside every reservation",
+            "mov x1, #8192\nmov c20, c0\nsyscall 215\nmov c0, c20\nmov x1, #8192",
+            192,
+        ),
     ],
 )
 def test_unmapping_needs_the_owning_capability(assemble, run, name, setup, errno) -> None:
@@ -70,7 +76,9 @@ def test_mprotect_cannot_exceed_the_capability(assemble, run, prot, errno) -> No
 
 
 def test_prot_max_keeps_the_way_open(assemble, run) -> None:
-    text = mapping(prot=3 << 16) + """
+    text = (
+        mapping(prot=3 << 16)
+        + """
         mov c20, c0
         mov x1, #8192
         mov x2, #3
@@ -81,11 +89,14 @@ def test_prot_max_keeps_the_way_open(assemble, run) -> None:
         ldr x0, [c20]
         syscall 94
     """
+    )
     assert run(assemble(text)).status == 42
 
 
 def test_guard_pages_fault_with_accerr(assemble, run) -> None:
-    text = mapping() + """
+    text = (
+        mapping()
+        + """
         mov c20, c0
         add c0, c0, #1, lsl #12
         mov x1, #4096
@@ -94,13 +105,16 @@ def test_guard_pages_fault_with_accerr(assemble, run) -> None:
         cbnz x0, failed
         str x0, [c20, #4096]
     """
+    )
     result = run(assemble(text))
     assert result.status == 139 and "SEGV_ACCERR" in result.err and "can't be written" in result.err
 
 
 def test_bounds_are_padded_to_representable_lengths_and_reserved(assemble, run) -> None:
     size = (1 << 20) + 4096 * 3
-    text = mapping(size=8192).replace("mov x1, #8192", f"movz x1, #{size & 0xFFFF}\nmovk x1, #{size >> 16}, lsl #16")
+    text = mapping(size=8192).replace(
+        "mov x1, #8192", f"movz x1, #{size & 0xFFFF}\nmovk x1, #{size >> 16}, lsl #16"
+    )
     text += """
         mov c20, c0
         gclen x1, c20
@@ -139,7 +153,9 @@ def test_fixed_mapping_over_a_reservation_needs_its_capability(assemble, run) ->
 
 
 def test_mremap_moves_tags_and_returns_new_bounds(assemble, run) -> None:
-    text = mapping() + """
+    text = (
+        mapping()
+        + """
         mov c20, c0
         str c20, [c20, #32]
         mov x1, #8192
@@ -158,13 +174,16 @@ def test_mremap_moves_tags_and_returns_new_bounds(assemble, run) -> None:
         mov x0, #9
         syscall 94
     """
+    )
     assert run(assemble(text)).status == 9
 
 
 def test_shared_memory_refuses_tagged_stores(assemble, run) -> None:
     result = run(assemble(mapping(flags=0x21) + "mov c2, csp\nstr c2, [c0]"))
     assert result.status == 139
-    result = run(assemble(mapping(flags=0x21).replace("mov x2", "mov x2") + "mov c20, c0\nstr x1, [c20]\nexit_with #3"))
+    result = run(
+        assemble(mapping(flags=0x21).replace("mov x2", "mov x2") + "mov c20, c0\nstr x1, [c20]\nexit_with #3")
+    )
     assert result.status == 3
 
 

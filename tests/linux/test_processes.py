@@ -26,9 +26,14 @@ WAIT = """
 
 
 def test_fork_shares_nothing_and_wait_tells_the_status(assemble, run) -> None:
-    text = "sub csp, csp, #64\nmov x20, #1\nstr x20, [csp, #16]\n" + FORK + """
+    text = (
+        "sub csp, csp, #64\nmov x20, #1\nstr x20, [csp, #16]\n"
+        + FORK
+        + """
         cbz x0, child
-    """ + WAIT + """
+    """
+        + WAIT
+        + """
         ldr x2, [csp, #16]
         cmp x2, #1
         b.ne failed
@@ -39,13 +44,19 @@ def test_fork_shares_nothing_and_wait_tells_the_status(assemble, run) -> None:
         str x20, [csp, #16]
         exit_with #41
     """
+    )
     assert run(assemble(text)).status == 41
 
 
 def test_capabilities_survive_fork(assemble, run) -> None:
-    text = "sub csp, csp, #64\nmov c20, csp\nstr c20, [csp, #32]\n" + FORK + """
+    text = (
+        "sub csp, csp, #64\nmov c20, csp\nstr c20, [csp, #32]\n"
+        + FORK
+        + """
         cbz x0, child
-    """ + WAIT + """
+    """
+        + WAIT
+        + """
         lsr w0, w1, #8
         syscall 94
     child:
@@ -53,24 +64,34 @@ def test_capabilities_survive_fork(assemble, run) -> None:
         gctag x0, c1
         syscall 94
     """
+    )
     assert run(assemble(text)).status == 1
 
 
 def test_killed_child_is_reported_with_its_signal(assemble, run) -> None:
-    text = "sub csp, csp, #64\n" + FORK + """
+    text = (
+        "sub csp, csp, #64\n"
+        + FORK
+        + """
         cbz x0, child
-    """ + WAIT + """
+    """
+        + WAIT
+        + """
         and w0, w1, #127
         syscall 94
     child:
         mov x1, #0
         str x0, [c1]
     """
+    )
     assert run(assemble(text)).status == 11
 
 
 def test_pipe_blocks_until_the_other_side_writes(assemble, run) -> None:
-    text = "sub csp, csp, #64\nmov c0, csp\nmov x1, #0\nsyscall 59\n" + FORK + """
+    text = (
+        "sub csp, csp, #64\nmov c0, csp\nmov x1, #0\nsyscall 59\n"
+        + FORK
+        + """
         cbz x0, child
         ldr w0, [csp, #4]
         syscall 57
@@ -98,6 +119,7 @@ def test_pipe_blocks_until_the_other_side_writes(assemble, run) -> None:
         syscall 64
         exit_with #0
     """
+    )
     assert run(assemble(text)).status == 7
 
 
@@ -182,8 +204,10 @@ def test_futex_timeout(assemble, run) -> None:
 
 
 def test_deadlock_is_told(assemble, run) -> None:
-    text = "sub csp, csp, #64\nstp xzr, xzr, [csp]\nmov c0, csp\nmov x1, #0\nmov x2, #0\nmov x3, #0\nsyscall 98"
-    with pytest.raises(UserError, match="deadlock.*futex"):
+    text = (
+        "sub csp, csp, #64\nstp xzr, xzr, [csp]\nmov c0, csp\nmov x1, #0\nmov x2, #0\nmov x3, #0\nsyscall 98"
+    )
+    with pytest.raises(UserError, match=r"deadlock.*futex"):
         run(assemble(text))
 
 

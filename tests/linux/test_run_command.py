@@ -56,7 +56,10 @@ def test_files_that_are_no_programs(run_morello, assemble, tmp_path) -> None:
 
 def test_instruction_limit(run_morello, assemble) -> None:
     result = run_morello("run", "--max-instructions", "1000", assemble("again: b again"))
-    assert result.returncode == 124 and result.stderr == "morello: stopped after 1,000 instructions (--max-instructions)\n"
+    assert (
+        result.returncode == 124
+        and result.stderr == "morello: stopped after 1,000 instructions (--max-instructions)\n"
+    )
 
 
 def test_fault_is_explained(run_morello, assemble) -> None:

@@ -45,7 +45,11 @@ handler:
         ("sealed", "adr c1, handler\nseal c1, c1, rb\nldr x0, [c1]", 11),
         ("bounds", "scbnds c1, c20, #8\nldr x0, [c1, #8]", 12),
         ("permission", "adr c1, handler\nstr x0, [c1]", 13),
-        ("unmapped", "mov c1, csp\nsub csp, csp, #8, lsl #12\nldr x0, [csp]\nsub c1, c1, #0x700, lsl #12\nldr x2, [c1]\nexit_with #0", 0),
+        (
+            "unmapped",
+            "mov c1, csp\nsub csp, csp, #8, lsl #12\nldr x0, [csp]\nsub c1, c1, #0x700, lsl #12\nldr x2, [c1]\nexit_with #0",
+            0,
+        ),
         ("misaligned capability", "add c1, c20, #8\nldr c0, [c1]", 1),
     ],
 )
@@ -56,7 +60,9 @@ def test_faults_arrive_with_their_code(assemble, run, name, fault, code) -> None
 
 def test_handler_sees_registers_and_can_continue(assemble, run) -> None:
     """The handler advances the saved PC over the faulting load; c19 and c20 come back with their tags."""
-    text = install() + """
+    text = (
+        install()
+        + """
         mov c19, csp
         mov x1, #0
         mov x21, #5
@@ -79,12 +85,15 @@ def test_handler_sees_registers_and_can_continue(assemble, run) -> None:
         mov x19, #0
         ret c30
     """
+    )
     assert run(assemble(text)).status == 6
 
 
 def test_handler_may_change_an_address_in_a_capability_register(assemble, run) -> None:
     """regs[n] differing from the record's capability: the capability gets that address and keeps its tag."""
-    text = install() + """
+    text = (
+        install()
+        + """
         mov c19, csp
         mov x1, #0
         ldr x2, [c1]
@@ -104,6 +113,7 @@ def test_handler_may_change_an_address_in_a_capability_register(assemble, run) -
         str x3, [c2, #160]
         ret c30
     """
+    )
     assert run(assemble(text)).status == 16
 
 
@@ -116,7 +126,9 @@ def test_merge_rule() -> None:
 
 
 def test_alternate_stack(assemble, run) -> None:
-    text = install(flags=0x0800) + """
+    text = (
+        install(flags=0x0800)
+        + """
         mov x0, #0
         mov x1, #16384
         mov x2, #3
@@ -142,11 +154,14 @@ def test_alternate_stack(assemble, run) -> None:
         lsr x0, x0, #12
         syscall 94
     """
+    )
     assert run(assemble(text)).status in (2, 3)
 
 
 def test_blocked_fault_kills(assemble, run) -> None:
-    text = install() + """
+    text = (
+        install()
+        + """
         mov x1, #1024
         str x1, [c20, #32]
         mov x0, #0
@@ -156,7 +171,9 @@ def test_blocked_fault_kills(assemble, run) -> None:
         syscall 135
         mov x1, #0
         ldr x0, [c1]
-    """ + CODE_IS_STATUS
+    """
+        + CODE_IS_STATUS
+    )
     assert run(assemble(text)).status == 139
 
 
@@ -182,7 +199,9 @@ def test_handlers_need_executive(assemble, run) -> None:
 
 
 def test_signals_to_oneself(assemble, run) -> None:
-    text = install(10) + """
+    text = (
+        install(10)
+        + """
         syscall 172
         mov x1, #10
         syscall 129
@@ -194,6 +213,7 @@ def test_signals_to_oneself(assemble, run) -> None:
         str x3, [c2, #184]
         ret c30
     """
+    )
     assert run(assemble(text)).status == 33
 
 
