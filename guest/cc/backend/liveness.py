@@ -166,8 +166,9 @@ def _scan_block(
         if mi.clobbers:
             live.calls |= 1 << write
         for n in t.defs:
-            r = ops[n]
-            assert isinstance(r, int)
+            written = ops[n]
+            assert isinstance(written, int)
+            r = written
             start = read if n in t.early else write
             segments.setdefault(r, []).append((start, ends.pop(r, write)))
             if r >= FIRST_VREG:
@@ -176,8 +177,9 @@ def _scan_block(
         for r in mi.implicit_defs:
             segments.setdefault(r, []).append((write, ends.pop(r, write)))
         for n in t.uses:
-            r = ops[n]
-            assert isinstance(r, int)
+            reading = ops[n]
+            assert isinstance(reading, int)
+            r = reading
             if r not in ends:
                 ends[r] = read
             if r >= FIRST_VREG:

@@ -206,7 +206,9 @@ class Bench:
         line = re.sub(r":got_lo12:([\w.$]+)", lambda m: f"#{self._slot(m.group(1)) & 0xFFF}", line)
         m = re.match(r"adr (c\d+), ([.\w$]+)(?:\+(\d+))?$", line)
         if m and not m.group(2).startswith("#"):
-            return assemble(f"adr {m.group(1)}, #{self.symbols[m.group(2)] + int(m.group(3) or 0) - pc}", pc).word
+            return assemble(
+                f"adr {m.group(1)}, #{self.symbols[m.group(2)] + int(m.group(3) or 0) - pc}", pc
+            ).word
         try:
             encoded = assemble(line, pc)
         except AssemblyError as error:
@@ -228,14 +230,16 @@ class Bench:
             pe.pc = fault.pc + 4
             return
         names = sorted((a, n) for n, a in self.symbols.items() if a <= fault.pc and not n.startswith(".Lt"))
-        self.failure = Fault(f"{fault.kind.value} at {fault.pc:#x} ({names[-1][1] if names else ''}) address {fault.address:#x} {fault.register} {fault.capability}")
+        self.failure = Fault(
+            f"{fault.kind.value} at {fault.pc:#x} ({names[-1][1] if names else ''}) address {fault.address:#x} {fault.register} {fault.capability}"
+        )
         self.engine.request_stop("fault")
 
     def string(self, va):
         return bytes(self.memory.data[va : self.memory.data.index(0, va)])
 
     def _host(self, name):
-        x, c, w = self.pe.read_x, self.pe.read_c, self.pe.write_x
+        x, w = self.pe.read_x, self.pe.write_x
         mem = self.memory
         if name == "putchar":
             self.out.append(x(0) & 255)
@@ -251,7 +255,9 @@ class Bench:
             w(0, (a > b) - (a < b))
         elif name in ("memcpy", "memmove"):
             d, s, n = x(0), x(1), x(2)
-            tags = {g: True for g in range(n >> 4) if (s & 15) == (d & 15) == 0 and mem.tags.get((s >> 4) + g)}
+            tags = {
+                g: True for g in range(n >> 4) if (s & 15) == (d & 15) == 0 and mem.tags.get((s >> 4) + g)
+            }
             if n:
                 mem.write(d, n, mem.read(s, n))
             for g in tags:
@@ -292,6 +298,7 @@ class Bench:
 
         fmt = self.string(self.pe.read_x(0)).decode("latin1")
         area, slot = self.pe.read_c(9).value, 0
+
         def convert(m):
             nonlocal slot
             if m.group(0) == "%%":
@@ -311,7 +318,10 @@ class Bench:
             if kind == "s":
                 return f"%{flags}s" % self.string(raw).decode("latin1")
             return f"%{flags}{kind}" % struct.unpack("<d", struct.pack("<Q", raw))[0]
-        self.out += re.sub(r"%([-+0 #]*\d*(?:\.\d+)?)((?:ll|l|z|h|hh|j)?)([diuxXcsfgep%])", convert, fmt).encode("latin1")
+
+        self.out += re.sub(
+            r"%([-+0 #]*\d*(?:\.\d+)?)((?:ll|l|z|h|hh|j)?)([diuxXcsfgep%])", convert, fmt
+        ).encode("latin1")
         self.pe.write_x(0, 0)
 
     def call(self, name, x=(), v=(), limit=20_000_000):

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import random
 
-TYPES = ["int", "unsigned", "long", "unsigned long", "short", "unsigned short", "signed char", "unsigned char"]
+TYPES = [
+    "int",
+    "unsigned",
+    "long",
+    "unsigned long",
+    "short",
+    "unsigned short",
+    "signed char",
+    "unsigned char",
+]
 UNSIGNED = {"unsigned", "unsigned long", "unsigned short", "unsigned char"}
 BINARY = ["+", "-", "*", "&", "|", "^"]
 COMPARE = ["<", "<=", ">", ">=", "==", "!="]
@@ -17,14 +26,16 @@ class Program:
         self.r = random.Random(seed)
         self.depth = 0
         self.counter = 0
-        self.lines = []
+        self.pure = False
 
     def pick(self, *choices):
         return self.r.choice(choices)
 
     def constant(self):
         r = self.r
-        value = r.choice([0, 1, 2, 3, 7, 8, 10, 16, 31, 100, 127, 128, 255, 256, 1000, 4095, 4096, 65535, 65536])
+        value = r.choice(
+            [0, 1, 2, 3, 7, 8, 10, 16, 31, 100, 127, 128, 255, 256, 1000, 4095, 4096, 65535, 65536]
+        )
         value = r.choice([value, value, r.getrandbits(r.randrange(1, 32)), r.getrandbits(62)])
         suffix = "" if value < 1 << 31 else "L"
         text = f"{value}{suffix}" if r.random() < 0.8 else f"(-{value}{suffix})"
@@ -91,7 +102,7 @@ class Program:
         r = self.r
         names = [s for s in scope if not s[1]]
         kind = r.random()
-        if names and kind < 0.6:
+        if names and (kind < 0.6 or self.pure):
             return r.choice(names)[0]
         if kind < 0.75:
             return f"ga[{self.index(scope)}]"
@@ -161,9 +172,10 @@ class Program:
             "struct S gs = { 1, 2, 3, 4 }, ss[8];",
             "unsigned ga[8] = { 1, 2, 3, 4, 5, 6, 7, 8 };",
             "signed char gc[8];",
-            "static void show(const char *n, unsigned long v) { printf(\"%s %lx\\n\", n, v); }",
+            'static void show(const char *n, unsigned long v) { printf("%s %lx\\n", n, v); }',
         ]
         self.functions = 0
+        self.pure = True  # operands may be evaluated in any order: functions change no globals
         for n in range(r.randrange(1, 4)):
             static = self.pick("static ", "", "static inline ")
             types = [self.pick(*TYPES) for _ in range(3)]
@@ -171,11 +183,18 @@ class Program:
             out += self.block([("x", False), ("y", False)], 1, r.randrange(1, 5))
             out += [f"  return {self.expression([('x', False), ('y', False)])};", "}"]
             self.functions = n + 1
+        self.pure = False
         out.append("int main(void) { struct S *p = &ss[3]; unsigned long sum = 0;")
         scope = []
         for _ in range(r.randrange(5, 14)):
             out += ["  " + line for line in self.statement(scope, 3)]
         out += [f'  show("{name}", {name});' for name, _ in scope]
-        out.append("  for (int i = 0; i < 8; i++) sum = sum * 31 + ga[i] + gc[i] + ss[i].a + ss[i].b + ss[i].c + ss[i].d;")
-        out += ['  show("sum", sum); show("gs", gs.a + gs.b + gs.c + gs.d);', "  return (int)(sum & 127);", "}"]
+        out.append(
+            "  for (int i = 0; i < 8; i++) sum = sum * 31 + ga[i] + gc[i] + ss[i].a + ss[i].b + ss[i].c + ss[i].d;"
+        )
+        out += [
+            '  show("sum", sum); show("gs", gs.a + gs.b + gs.c + gs.d);',
+            "  return (int)(sum & 127);",
+            "}",
+        ]
         return "\n".join(out) + "\n"

@@ -34,14 +34,17 @@ def _size(function: ir.Function) -> int:
     return sum(len(b.ops) for b in function.blocks)
 
 
+_NOT_INLINED = (ir.Alloca, ir.BlockAddr, ir.IndirectJump, ir.GetSpecial, ir.Asm)
+
+
 def _inlinable(function: ir.Function) -> bool:
     if function.is_variadic or function.calls_setjmp or function.is_weak or function.section is not None:
         return False
     for block in function.blocks:
         for op in block.ops:
-            if isinstance(op, (ir.Alloca, ir.BlockAddr, ir.IndirectJump, ir.GetSpecial, ir.Asm)):
-                if not (isinstance(op, ir.GetSpecial) and op.special is ir.Special.RESULT_BUFFER):
-                    return False
+            buffer = isinstance(op, ir.GetSpecial) and op.special is ir.Special.RESULT_BUFFER
+            if isinstance(op, _NOT_INLINED) and not buffer:
+                return False
             if isinstance(op, ir.Call) and op.target == function.name:
                 return False
     return all(p.file is not ir.RegFile.STACK for _, p in function.params)

@@ -91,10 +91,11 @@ def _name_constants(op: ir.Op, constants: dict[tuple[int, ir.Ty], ir.VReg], fres
         if not fits:
             op.b = constants.setdefault((value, op.dst.ty), fresh.new(op.dst.ty))
     elif isinstance(op, (ir.CondBranch, ir.SetCond, ir.Select)):
-        if isinstance(op.b, ir.Imm) and isinstance(op.a, ir.VReg) and op.a.ty in BITS:
-            value = wrap(op.b.value, BITS[op.a.ty])
-            if not is_add_immediate(abs(value)):
-                op.b = constants.setdefault((value, op.a.ty), fresh.new(op.a.ty))
+        if not isinstance(op.b, ir.Imm) or not isinstance(op.a, ir.VReg) or op.a.ty not in BITS:
+            return
+        value = wrap(op.b.value, BITS[op.a.ty])
+        if not is_add_immediate(abs(value)):
+            op.b = constants.setdefault((value, op.a.ty), fresh.new(op.a.ty))
 
 
 class _Preheaders:

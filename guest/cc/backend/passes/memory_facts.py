@@ -66,9 +66,9 @@ class MemoryFacts:
     def effect(self, v: ValueNumbering, op: ir.Op) -> None:
         """Update after `op` has been executed."""
         if isinstance(op, (ir.Load, ir.LocalLoad)):
-            if isinstance(op, ir.LocalLoad) or not op.volatile:
-                if op.dst not in (getattr(op, "base", None), getattr(op, "index", None)):
-                    self._remember(v, location(v, op), op.width, op.dst.ty, op.dst)
+            volatile = isinstance(op, ir.Load) and op.volatile
+            if not volatile and op.dst not in (getattr(op, "base", None), getattr(op, "index", None)):
+                self._remember(v, location(v, op), op.width, op.dst.ty, op.dst)
         elif isinstance(op, (ir.Store, ir.LocalStore)):
             self._store(v, op)
         elif isinstance(op, (ir.Call, ir.Asm, ir.Atomic, ir.CopyMemory, ir.ZeroMemory)):

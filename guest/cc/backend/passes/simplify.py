@@ -5,7 +5,8 @@ One function per operation class; each returns the operation itself or a simpler
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from guest.cc import ir
 from guest.cc.backend.passes import divide, fold
@@ -112,9 +113,9 @@ def _with_constant(v: ValueNumbering, op: ir.Binary, value: int, bits: int) -> i
             return _copy(op.dst, a)
         if kind is BinOp.XOR and value == -1 and isinstance(a, VReg):
             return ir.Unary(UnOp.NOT, op.dst, a)
-        if kind is BinOp.AND and value >= 0 and value & (value + 1) == 0:
-            if max_bits(v, a) <= value.bit_length():
-                return _copy(op.dst, a)
+        low_ones = kind is BinOp.AND and value >= 0 and value & (value + 1) == 0
+        if low_ones and max_bits(v, a) <= value.bit_length():
+            return _copy(op.dst, a)
         return _reassociate(v, op, bits)
     if kind in SHIFTS:
         return _shift(v, op, unsigned(value, bits) & (bits - 1), bits)
@@ -248,16 +249,16 @@ def _extension(v: ValueNumbering, op: ir.Unary, d: ir.Op | None) -> ir.Op:
             if d.dst.ty is op.dst.ty:
                 return _copy(op.dst, op.a)
             return ir.Unary(d.op, op.dst, d.a)
-        if isinstance(d, ir.Load) and d.width in (Width.S8, Width.S16) and op.a.ty is op.dst.ty:
-            if (8 if d.width is Width.S8 else 16) <= bits:
-                return _copy(op.dst, op.a)
+        loaded = {Width.S8: 8, Width.S16: 16}.get(d.width, 64) if isinstance(d, ir.Load) else 64
+        if loaded <= bits and op.a.ty is op.dst.ty:
+            return _copy(op.dst, op.a)
     elif known <= bits and op.op is not UnOp.ZEXT32 and op.a.ty is op.dst.ty:
         return _copy(op.dst, op.a)
     elif known <= bits and op.op is not UnOp.ZEXT32 and op.dst.ty is Ty.I64 and op.a.ty is Ty.I32:
         return ir.Unary(UnOp.ZEXT32, op.dst, op.a)
-    if isinstance(d, ir.Unary) and d.op in EXTENSION_BITS and EXTENSION_BITS[d.op] >= bits > 0:
-        if d.a.ty in BITS and op.op is not UnOp.ZEXT32 and op.op is not UnOp.SEXT32:
-            return ir.Unary(op.op, op.dst, d.a)  # only the low bits count
+    narrow = bits < 32 and isinstance(d, ir.Unary) and EXTENSION_BITS.get(d.op, 0) >= bits
+    if narrow and isinstance(d, ir.Unary) and d.a.ty in BITS:
+        return ir.Unary(op.op, op.dst, d.a)  # only the low bits count
     return op
 
 
@@ -351,10 +352,10 @@ def _against_constant(
             return d.cond, d.a, d.b
         if d.cond in INVERSE:
             return INVERSE[d.cond], d.a, d.b
-    if isinstance(d, ir.Unary) and cond in (Cond.EQ, Cond.NE):
-        if d.op in (UnOp.SEXT32, UnOp.ZEXT32) and d.a.ty is Ty.I32:
-            fits = wrap(value, 32) == value if d.op is UnOp.SEXT32 else 0 <= value < 1 << 32
-            return (cond, d.a, Imm(wrap(value, 32))) if fits else cond is Cond.NE
+    widened = isinstance(d, ir.Unary) and d.op in (UnOp.SEXT32, UnOp.ZEXT32) and d.a.ty is Ty.I32
+    if widened and isinstance(d, ir.Unary) and cond in (Cond.EQ, Cond.NE):
+        fits = wrap(value, 32) == value if d.op is UnOp.SEXT32 else 0 <= value < 1 << 32
+        return (cond, d.a, Imm(wrap(value, 32))) if fits else cond is Cond.NE
     if isinstance(d, ir.Binary) and d.op is BinOp.XOR and value == 0 and cond in (Cond.EQ, Cond.NE):
         return cond, d.a, d.b
     if isinstance(d, ir.Binary) and d.op is BinOp.SUB and value == 0 and cond in (Cond.EQ, Cond.NE):
@@ -377,9 +378,9 @@ def _set_cond(v: ValueNumbering, op: ir.SetCond) -> ir.Op:
     if isinstance(result, bool):
         return ir.Const(op.dst, int(result))
     op.cond, op.a, op.b = result
-    if op.cond is Cond.NE and op.b == Imm(0) and isinstance(op.a, VReg) and op.a.ty is Ty.I32:
-        if max_bits(v, op.a) <= 1:
-            return _copy(op.dst, op.a)
+    is_test = op.cond is Cond.NE and op.b == Imm(0)
+    if is_test and isinstance(op.a, VReg) and op.a.ty is Ty.I32 and max_bits(v, op.a) <= 1:
+        return _copy(op.dst, op.a)
     return op
 
 
@@ -438,7 +439,7 @@ def _load(v: ValueNumbering, op: ir.Load | ir.LocalLoad) -> ir.Op:
     return op if known is None else _copy(op.dst, known)
 
 
-_HANDLERS = {
+_HANDLERS: dict[type[ir.Op], Callable[[Any, Any], ir.Op]] = {
     ir.Binary: _binary,
     ir.Unary: _unary,
     ir.CapBinary: _cap_binary,

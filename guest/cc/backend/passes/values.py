@@ -8,7 +8,9 @@ merge; a fact is used only while the versions it mentions are current.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from guest.cc import ir
 from guest.cc.backend import flow, irtools
@@ -316,15 +318,15 @@ def _set_cond_key(v: ValueNumbering, op: ir.SetCond) -> Key:
     return ("setcond", op.cond, ty, v.operand_key(op.a), v.operand_key(op.b))
 
 
-_KEYS = {
+_KEYS: dict[type[ir.Op], Callable[[ValueNumbering, Any], Key | None]] = {
     ir.Binary: _binary_key,
     ir.Unary: _unary_key,
     ir.CapBinary: _cap_key,
     ir.SetCond: _set_cond_key,
-    ir.FConst: lambda v, op: ("fconst", op.dst.ty, op.bits),
-    ir.GlobalAddr: lambda v, op: ("global", op.symbol, op.offset),
-    ir.TlsAddr: lambda v, op: ("tls", op.symbol, op.offset),
-    ir.LocalAddr: lambda v, op: ("local", op.slot, op.offset),
+    ir.FConst: lambda _, op: ("fconst", op.dst.ty, op.bits),
+    ir.GlobalAddr: lambda _, op: ("global", op.symbol, op.offset),
+    ir.TlsAddr: lambda _, op: ("tls", op.symbol, op.offset),
+    ir.LocalAddr: lambda _, op: ("local", op.slot, op.offset),
 }
 
 

@@ -207,8 +207,10 @@ def _shift(s: Selector, op: ir.Binary) -> None:
 def _shift_amount(s: Selector, amount: ir.Operand, bits: int) -> int:
     """Register holding a shift amount; a mask to the width is what the hardware does anyway."""
     d = s.folded(amount, ir.Binary)
-    if d is not None and d.op is BinOp.AND and isinstance(d.b, ir.Imm) and isinstance(d.a, ir.VReg):
-        if d.b.value & (bits - 1) == bits - 1:
+    masks = d is not None and d.op is BinOp.AND and isinstance(d.b, ir.Imm)
+    if masks and d is not None and isinstance(d.a, ir.VReg) and isinstance(d.b, ir.Imm):
+        whole = d.b.value & (bits - 1) == bits - 1
+        if whole:
             s.take(d)
             return s.use(d.a)
     return s.gpr(amount, "w")
