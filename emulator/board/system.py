@@ -31,6 +31,7 @@ from morello_isa.capability import CAP_MAX
 _BRANCH_TO_SELF = 0x1400_0000
 _RECURSION_LIMIT = 8
 _CHUNK = 200_000
+_INTERACTIVE_CHUNK = 20_000
 _DAIF_I = 2
 INTERRUPTS = (FaultKind.IRQ, FaultKind.FIQ, FaultKind.SERROR)
 
@@ -207,7 +208,7 @@ class System:
         """Runs until the guest ends, is stuck, or has executed `max_instructions` more."""
         done_before = self.pe.instructions
         while True:
-            chunk = _CHUNK
+            chunk = _CHUNK if self.poll is None else _INTERACTIVE_CHUNK
             if max_instructions is not None:
                 left = max_instructions - (self.pe.instructions - done_before)
                 if left <= 0:

@@ -21,6 +21,15 @@ from emulator.state.pe import Pe
 RAM = 0x4000_0000
 
 
+class ManualAlarm:
+    def __init__(self, action: Callable[[], None]) -> None:
+        self.action = action
+        self.tick: int | None = None
+
+    def set(self, tick: int | None) -> None:
+        self.tick = tick
+
+
 class ManualClock:
     """A clock that tests advance."""
 
@@ -28,20 +37,21 @@ class ManualClock:
 
     def __init__(self) -> None:
         self.now = 0
-        self.actions: list[tuple[int, Callable[[], None]]] = []
+        self.alarms: list[ManualAlarm] = []
 
     def ticks(self) -> int:
         return self.now
 
-    def call_at(self, tick: int, action: Callable[[], None]) -> None:
-        self.actions.append((tick, action))
+    def alarm(self, action: Callable[[], None]) -> ManualAlarm:
+        self.alarms.append(ManualAlarm(action))
+        return self.alarms[-1]
 
     def advance(self, ticks: int) -> None:
         self.now += ticks
-        due = [a for t, a in self.actions if t <= self.now]
-        self.actions = [(t, a) for t, a in self.actions if t > self.now]
-        for action in due:
-            action()
+        for alarm in self.alarms:
+            if alarm.tick is not None and alarm.tick <= self.now:
+                alarm.tick = None
+                alarm.action()
 
 
 class Bench:
@@ -227,6 +237,20 @@ def test_watchdog_warns_then_resets() -> None:
     assert dog.line and dog.read(0) == 3 and not dog.stops
     dog.clock.advance(1000)
     assert dog.stops == [OutcomeKind.WATCHDOG]
+
+
+def test_refresh_frame_of_the_watchdog() -> None:
+    dog = Bench("watchdog")
+    dog.services.devices = {"dog": dog.device}
+    frame = create_device("watchdog", dog.services, {"refreshes": "dog"})
+    dog.write(0x08, 1000)
+    dog.write(0x00, 1)
+    dog.clock.advance(1500)
+    assert dog.line
+    frame.write(0x000, 4, 1)
+    assert not dog.line and dog.read(0) == 1 and frame.read(0xFCC, 4) == 0x43B
+    dog.clock.advance(999)
+    assert not dog.line and not dog.stops
 
 
 # -- virtio -------------------------------------------------------------------------------------------

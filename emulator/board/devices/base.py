@@ -23,6 +23,13 @@ def no_line(level: bool) -> None:
     del level
 
 
+class Alarm(Protocol):
+    """An event that can be moved; setting it again replaces the earlier time."""
+
+    def set(self, tick: int | None) -> None:
+        """Goes off when the counter reaches `tick` (at an instruction boundary); None: never."""
+
+
 class Clock(Protocol):
     """Time of the board: the system counter, which advances with executed instructions."""
 
@@ -31,8 +38,8 @@ class Clock(Protocol):
     def ticks(self) -> int:
         """The counter now, in ticks of `frequency` per second."""
 
-    def call_at(self, tick: int, action: Callable[[], None]) -> None:
-        """Calls `action` once when the counter reaches `tick` (soon after, at an instruction boundary)."""
+    def alarm(self, action: Callable[[], None]) -> Alarm:
+        """A new alarm that calls `action` when it goes off; not set yet."""
 
 
 class Console(Protocol):

@@ -26,6 +26,7 @@ class Timer:
         self._clock = clock
         self._now = now
         self._line = line
+        self._alarm = clock.alarm(self._expire)
         self.control = 0
         self.compare = 0
 
@@ -59,8 +60,8 @@ class Timer:
         """Sets the line, and comes back when the condition will be met."""
         met = self._condition()
         self._line(met and not self.control & _IMASK)
-        if self.control & _ENABLE and not met:
-            self._clock.call_at(self._clock.ticks() + self.compare - self._now(), self._expire)
+        waiting = self.control & _ENABLE and not met
+        self._alarm.set(self._clock.ticks() + self.compare - self._now() if waiting else None)
 
     def _expire(self) -> None:
         if self._condition():

@@ -16,6 +16,7 @@ class Pl031(RegisterDevice):
         self.name = "pl031"
         self._services = services
         self._base = epoch
+        self._alarm = services.clock.alarm(self._match_reached)
         self._loaded = 0
         self._match = 0
         self._mask = 0
@@ -50,11 +51,12 @@ class Pl031(RegisterDevice):
         clock = self._services.clock
         seconds = self._match - self._now()
         if seconds < 0:
+            self._alarm.set(None)
             return
         boundary = (clock.ticks() // clock.frequency + seconds) * clock.frequency
-        clock.call_at(max(boundary, clock.ticks() + 1), self._alarm)
+        self._alarm.set(max(boundary, clock.ticks() + 1))
 
-    def _alarm(self) -> None:
+    def _match_reached(self) -> None:
         if self._now() == self._match:
             self._raw = 1
             self._update()

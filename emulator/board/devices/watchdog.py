@@ -24,6 +24,7 @@ class Watchdog(RegisterDevice):
         self._status = 0
         self._offset = 0
         self._compare = 0
+        self._alarm = services.clock.alarm(self._expire)
         self.define(
             Register("WCS", 0x000, lambda: self._status, self._set_status),
             Register("WOR", 0x008, lambda: self._offset & 0xFFFF_FFFF, self._set_offset),
@@ -56,8 +57,8 @@ class Watchdog(RegisterDevice):
         self._arm()
 
     def _arm(self) -> None:
-        if self._status & _ENABLE:
-            self._services.clock.call_at(max(self._compare, self._services.clock.ticks() + 1), self._expire)
+        enabled = self._status & _ENABLE
+        self._alarm.set(max(self._compare, self._services.clock.ticks() + 1) if enabled else None)
 
     def _expire(self) -> None:
         now = self._services.clock.ticks()
