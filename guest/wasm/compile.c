@@ -529,8 +529,11 @@ static void compile_ref(struct compiler *c, uint8_t opcode)
 static void compile_instruction(struct compiler *c)
 {
     uint8_t opcode = read_u8(&c->r);
-    if (compile_row(c, opcode))
+    const struct op_row *row = &op_rows[opcode];
+    if (row->form != FORM_NONE) {
+        compile_row(c, row);
         return;
+    }
     switch (opcode) {
     case 0x00:
         emit(c, OP_UNREACHABLE, 0);
@@ -708,16 +711,10 @@ bool compile_function(struct wasm_module *module, struct wasm_function *function
     c->module = module;
     c->function = function;
     c->scratch = &module->scratch;
-    c->operands = c->scratch->operands.block;
-    c->labels = c->scratch->labels.block;
-    c->units = c->scratch->units.block;
     c->last = NO_POSITION;
     c->live = with_code;
-    if (!c->operands && !scratch_reserve(&c->scratch->operands, 64 * sizeof(struct operand))) {
-        *error = "allocate memory failed";
-        return false;
-    }
-    c->operands = c->scratch->operands.block;
+    reserve_units(c, INSTRUCTION_UNITS);
+    reserve_operands(c);
     read_locals(c);
     memset(&body, 0, sizeof body);
     body.results = function->type->types + function->type->n_params;

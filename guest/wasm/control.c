@@ -216,6 +216,7 @@ void compile_br_table(struct compiler *c)
         settle_from(c, c->height - arity);
         bool in_place = arity == 0;
         emit(c, OP_BR_TABLE, slot);
+        reserve_units(c, n_targets + 2);
         put_word(c, n_targets);
         uint32_t table = c->position;
         for (uint32_t i = 0; i <= n_targets; i++)

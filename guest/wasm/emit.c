@@ -28,33 +28,24 @@ void fail(struct compiler *c, const char *error)
 
 /* ---- emission ---- */
 
-static void put(struct compiler *c, union unit unit)
+/* Room for one instruction of `units`; without memory nothing more is emitted. */
+void reserve_units(struct compiler *c, uint32_t units)
 {
-    if ((c->position + 1) * sizeof(union unit) > c->scratch->units.capacity) {
-        if (!scratch_reserve(&c->scratch->units, (c->position + 1) * (uint32_t)sizeof(union unit))) {
-            fail(c, "allocate memory failed");
-            return;
-        }
+    if (scratch_reserve(&c->scratch->units, (c->position + units) * (uint32_t)sizeof(union unit))) {
         c->units = c->scratch->units.block;
+        c->units_limit = c->scratch->units.capacity / (uint32_t)sizeof(union unit);
+    } else {
+        fail(c, "allocate memory failed");
+        c->live = false;
     }
-    c->units[c->position++] = unit;
-}
-
-void put_word(struct compiler *c, uint32_t word)
-{
-    union unit unit;
-    unit.w = word;
-    if (c->live)
-        put(c, unit);
-}
-
-void put_pair(struct compiler *c, uint32_t low, uint32_t high)
-{
-    put_word(c, low | high << 16);
 }
 
 void emit(struct compiler *c, uint32_t op, uint32_t a)
 {
+    if (!c->live)
+        return;
+    if (c->position + INSTRUCTION_UNITS > c->units_limit)
+        reserve_units(c, INSTRUCTION_UNITS);
     put_pair(c, op, a);
     c->last = NO_POSITION;
 }
@@ -62,13 +53,10 @@ void emit(struct compiler *c, uint32_t op, uint32_t a)
 void emit_result(struct compiler *c, uint32_t op, uint32_t a)
 {
     uint32_t position = c->position;
-    put_pair(c, op, a);
-    c->last = c->live ? position : NO_POSITION;
-}
-
-uint32_t slot_of(const struct compiler *c, uint32_t entry)
-{
-    return c->n_locals + entry;
+    if (!c->live)
+        return;
+    emit(c, op, a);
+    c->last = position;
 }
 
 static void emit_constant(struct compiler *c, uint32_t slot, uint64_t bits)
@@ -137,24 +125,21 @@ bool is_last_result(const struct compiler *c, uint32_t i)
 
 /* ---- the operand stack ---- */
 
-struct operand *push(struct compiler *c, uint8_t type)
+/* Room for `height` entries and the unknown one that pop() may write behind them. */
+bool reserve_operands(struct compiler *c)
 {
-    if ((c->height + 2) * sizeof(struct operand) > c->scratch->operands.capacity) {
-        if (!scratch_reserve(&c->scratch->operands, (c->height + 2) * (uint32_t)sizeof(struct operand))) {
-            fail(c, "allocate memory failed");
-            return &c->operands[0];
-        }
-        c->operands = c->scratch->operands.block;
+    uint32_t bytes = (c->height + 2) * (uint32_t)sizeof(struct operand);
+    if (!scratch_reserve(&c->scratch->operands, bytes)) {
+        fail(c, "allocate memory failed");
+        return false;
     }
-    struct operand *operand = &c->operands[c->height++];
-    operand->type = type;
-    operand->place = IN_SLOT;
-    if (c->height > c->max_height)
-        c->max_height = c->height;
-    return operand;
+    c->operands = c->scratch->operands.block;
+    c->operands_limit = c->scratch->operands.capacity / (uint32_t)sizeof(struct operand) - 1;
+    return true;
 }
 
-uint32_t pop(struct compiler *c, uint8_t type)
+/* Nothing of the block is left, or the type is not the expected one. */
+uint32_t pop_special(struct compiler *c, uint8_t type)
 {
     const struct label *label = c->label;
     if (c->height == label->height) {

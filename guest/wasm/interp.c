@@ -25,6 +25,23 @@ typedef double value_f64;
 #define B (fp[ip[1].h[0]])
 #define C (fp[ip[1].h[1]])
 
+/*
+ * Slots are read and written whole where the type allows: 8-byte accesses index a frame in one A64 instruction, 4-byte
+ * ones need the index shifted first. The upper half of an i32's slot means nothing.
+ */
+#define GET_u32(slot) ((uint32_t)(slot).u64)
+#define GET_i32(slot) ((int32_t)(uint32_t)(slot).u64)
+#define GET_u64(slot) ((slot).u64)
+#define GET_i64(slot) ((slot).i64)
+#define GET_f32(slot) ((slot).f32)
+#define GET_f64(slot) ((slot).f64)
+#define SET_u32(slot, v) ((slot).u64 = (uint32_t)(v))
+#define SET_i32(slot, v) ((slot).u64 = (uint32_t)(v))
+#define SET_u64(slot, v) ((slot).u64 = (v))
+#define SET_i64(slot, v) ((slot).u64 = (uint64_t)(v))
+#define SET_f32(slot, v) ((slot).f32 = (v))
+#define SET_f64(slot, v) ((slot).f64 = (v))
+
 #if COMPUTED_GOTO
 #define DISPATCH goto *labels[ip->h[0]]
 #define HANDLER(name) op_##name
@@ -62,85 +79,85 @@ typedef double value_f64;
 
 #define RUN_BINARY(name, field, expression)                                                                            \
     HANDLER(name): {                                                                                                   \
-        value_##field a = B.field, b = C.field;                                                                        \
-        A.field = (expression);                                                                                        \
+        value_##field a = GET_##field(B), b = GET_##field(C);                                                                        \
+        SET_##field(A, expression);                                                                                        \
         NEXT(2);                                                                                                       \
     }
 #define RUN_BINARY_IMM(name, field, expression)                                                                        \
     HANDLER(name##_IMM): {                                                                                             \
-        value_##field a = B.field, b = (value_##field)ip[1].sh[1];                                                     \
-        A.field = (expression);                                                                                        \
+        value_##field a = GET_##field(B), b = (value_##field)ip[1].sh[1];                                                     \
+        SET_##field(A, expression);                                                                                        \
         NEXT(2);                                                                                                       \
     }
 #define RUN_COMPARE(name, field, expression)                                                                           \
     HANDLER(name): {                                                                                                   \
-        value_##field a = B.field, b = C.field;                                                                        \
-        A.u32 = (expression);                                                                                          \
+        value_##field a = GET_##field(B), b = GET_##field(C);                                                                        \
+        SET_u32(A, expression);                                                                                          \
         NEXT(2);                                                                                                       \
     }
 #define RUN_COMPARE_IMM(name, field, expression)                                                                       \
     HANDLER(name##_IMM): {                                                                                             \
-        value_##field a = B.field, b = (value_##field)ip[1].sh[1];                                                     \
-        A.u32 = (expression);                                                                                          \
+        value_##field a = GET_##field(B), b = (value_##field)ip[1].sh[1];                                                     \
+        SET_u32(A, expression);                                                                                          \
         NEXT(2);                                                                                                       \
     }
 #define RUN_COMPARE_BR(name, field, expression)                                                                        \
     HANDLER(BR_##name): {                                                                                              \
-        value_##field a = B.field, b = C.field;                                                                        \
+        value_##field a = GET_##field(B), b = GET_##field(C);                                                                        \
         if (expression)                                                                                                \
             NEXT(ip[2].s);                                                                                             \
         NEXT(3);                                                                                                       \
     }
 #define RUN_COMPARE_BR_IMM(name, field, expression)                                                                    \
     HANDLER(BR_##name##_IMM): {                                                                                        \
-        value_##field a = B.field, b = (value_##field)ip[1].sh[1];                                                     \
+        value_##field a = GET_##field(B), b = (value_##field)ip[1].sh[1];                                                     \
         if (expression)                                                                                                \
             NEXT(ip[2].s);                                                                                             \
         NEXT(3);                                                                                                       \
     }
 #define RUN_FLOAT_BINARY(name, in, out, expression)                                                                    \
     HANDLER(name): {                                                                                                   \
-        value_##in a = B.in, b = C.in;                                                                                 \
-        A.out = (expression);                                                                                          \
+        value_##in a = GET_##in(B), b = GET_##in(C);                                                                                 \
+        SET_##out(A, expression);                                                                                          \
         NEXT(2);                                                                                                       \
     }
 #define RUN_UNARY(name, in, out, expression)                                                                           \
     HANDLER(name): {                                                                                                   \
-        value_##in a = B.in;                                                                                           \
-        A.out = (expression);                                                                                          \
+        value_##in a = GET_##in(B);                                                                                           \
+        SET_##out(A, expression);                                                                                          \
         NEXT(2);                                                                                                       \
     }
 #define RUN_DIVIDE(name, field, expression, does_not_fit)                                                              \
     HANDLER(name): {                                                                                                   \
-        value_##field a = B.field, b = C.field;                                                                        \
+        value_##field a = GET_##field(B), b = GET_##field(C);                                                                        \
         if (b == 0)                                                                                                    \
             TRAP("integer divide by zero");                                                                            \
         if (does_not_fit)                                                                                              \
             TRAP("integer overflow");                                                                                  \
-        A.field = (expression);                                                                                        \
+        SET_##field(A, expression);                                                                                        \
         NEXT(2);                                                                                                       \
     }
 #define RUN_TRUNCATE(name, in, out, type, fits)                                                                        \
     HANDLER(name): {                                                                                                   \
-        value_##in a = B.in;                                                                                           \
+        value_##in a = GET_##in(B);                                                                                           \
         if (!(fits)) {                                                                                                 \
             if (a != a)                                                                                                \
                 TRAP("invalid conversion to integer");                                                                 \
             TRAP("integer overflow");                                                                                  \
         }                                                                                                              \
-        A.out = (type)a;                                                                                               \
+        SET_##out(A, (type)a);                                                                                               \
         NEXT(2);                                                                                                       \
     }
 #define RUN_LOAD(name, bytes, field, loaded)                                                                           \
     HANDLER(name): {                                                                                                   \
-        LOCATE(B.u32, ip[1].h[1], bytes);                                                                              \
-        A.field = loaded;                                                                                              \
+        LOCATE(GET_u32(B), ip[1].h[1], bytes);                                                                              \
+        SET_##field(A, loaded);                                                                                              \
         NEXT(2);                                                                                                       \
     }
 #define RUN_STORE(name, bytes, field, storing)                                                                         \
     HANDLER(name): {                                                                                                   \
-        LOCATE(A.u32, ip[1].h[1], bytes);                                                                              \
-        value_##field v = B.field;                                                                                     \
+        LOCATE(GET_u32(A), ip[1].h[1], bytes);                                                                              \
+        value_##field v = GET_##field(B);                                                                                     \
         storing;                                                                                                       \
         NEXT(2);                                                                                                       \
     }
@@ -222,7 +239,7 @@ static bool run(struct wasm_exec_env *env, const struct wasm_function *function,
         NEXT(3);
     }
     HANDLER(SELECT): {
-        uint64_t chosen = fp[ip[2].h[0]].u32 ? B.u64 : C.u64;
+        uint64_t chosen = GET_u32(fp[ip[2].h[0]]) ? B.u64 : C.u64;
         A.u64 = chosen;
         NEXT(3);
     }
@@ -243,17 +260,17 @@ static bool run(struct wasm_exec_env *env, const struct wasm_function *function,
         NEXT(ip[1].s);
     }
     HANDLER(BR_IF): {
-        if (A.u32)
+        if (GET_u32(A))
             NEXT(ip[1].s);
         NEXT(2);
     }
     HANDLER(BR_UNLESS): {
-        if (!A.u32)
+        if (!GET_u32(A))
             NEXT(ip[1].s);
         NEXT(2);
     }
     HANDLER(BR_TABLE): {
-        uint32_t index = A.u32, count = ip[1].w;
+        uint32_t index = GET_u32(A), count = ip[1].w;
         ip += 2 + (index < count ? index : count);
         NEXT(ip->s);
     }
@@ -281,7 +298,7 @@ static bool run(struct wasm_exec_env *env, const struct wasm_function *function,
     }
     HANDLER(CALL_INDIRECT): {
         const struct table_instance *table = &instance->tables[ip[2].h[1]];
-        uint32_t index = fp[ip[2].h[0]].u32;
+        uint32_t index = GET_u32(fp[ip[2].h[0]]);
         if (index >= table->size)
             TRAP("undefined element");
         uint32_t reference = table->elements[index];
@@ -328,29 +345,29 @@ static bool run(struct wasm_exec_env *env, const struct wasm_function *function,
     /* ---- memory ---- */
 
     HANDLER(WIDE_ADDRESS): {
-        uint64_t ea = (uint64_t)B.u32 + ip[2].w;
+        uint64_t ea = (uint64_t)GET_u32(B) + ip[2].w;
         if (ea >= memory_size)
             goto trap_memory;
-        A.u32 = (uint32_t)ea;
+        SET_u32(A, (uint32_t)ea);
         NEXT(3);
     }
     HANDLER(I32_LOAD_AT): {
         LOCATE(0, ip[1].w, 4);
-        A.u32 = load_u32(p);
+        SET_u32(A, load_u32(p));
         NEXT(2);
     }
     HANDLER(I32_STORE_AT): {
         LOCATE(0, ip[1].w, 4);
-        store_u32(p, A.u32);
+        store_u32(p, GET_u32(A));
         NEXT(2);
     }
     HANDLER(MEMORY_SIZE): {
-        A.u32 = instance->memory.pages;
+        SET_u32(A, instance->memory.pages);
         NEXT(1);
     }
     HANDLER(MEMORY_GROW): {
-        uint32_t old = memory_grow(instance, B.u32);
-        A.u32 = old;
+        uint32_t old = memory_grow(instance, GET_u32(B));
+        SET_u32(A, old);
         RELOAD_MEMORY();
         NEXT(2);
     }
@@ -385,7 +402,7 @@ static bool run(struct wasm_exec_env *env, const struct wasm_function *function,
 
     HANDLER(TABLE_GET): {
         const struct table_instance *table = &instance->tables[ip[1].h[1]];
-        uint32_t index = B.u32;
+        uint32_t index = GET_u32(B);
         if (index >= table->size)
             TRAP("out of bounds table access");
         A.u64 = table->elements[index];
@@ -393,14 +410,14 @@ static bool run(struct wasm_exec_env *env, const struct wasm_function *function,
     }
     HANDLER(TABLE_SET): {
         const struct table_instance *table = &instance->tables[ip[1].h[1]];
-        uint32_t index = A.u32;
+        uint32_t index = GET_u32(A);
         if (index >= table->size)
             TRAP("out of bounds table access");
-        table->elements[index] = B.u32;
+        table->elements[index] = GET_u32(B);
         NEXT(2);
     }
     HANDLER(TABLE_SIZE): {
-        A.u32 = instance->tables[ip[1].w].size;
+        SET_u32(A, instance->tables[ip[1].w].size);
         NEXT(2);
     }
     HANDLER(TABLE_GROW): {

@@ -8,15 +8,6 @@ void reader_fail(struct reader *r, const char *error)
     r->p = r->end;
 }
 
-uint8_t read_u8(struct reader *r)
-{
-    if (r->p >= r->end) {
-        reader_fail(r, "unexpected end");
-        return 0;
-    }
-    return *r->p++;
-}
-
 const uint8_t *read_bytes(struct reader *r, uint32_t length)
 {
     const uint8_t *p = r->p;
@@ -65,7 +56,7 @@ uint32_t read_leb_u32_slow(struct reader *r)
     return (uint32_t)read_leb(r, 32, false);
 }
 
-int32_t read_leb_i32(struct reader *r)
+int32_t read_leb_i32_slow(struct reader *r)
 {
     return (int32_t)(uint32_t)read_leb(r, 32, true);
 }

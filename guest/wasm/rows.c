@@ -1,25 +1,7 @@
 /* The plain instructions: one row each, by opcode. What the columns of a form mean is in compile_row(). */
 #include "compile.h"
 
-enum form {
-    FORM_NONE, /* not in this table */
-    FORM_UNARY,
-    FORM_BINARY,
-    FORM_BINARY_IMM, /* has a variant with a constant right operand */
-    FORM_COMPARE,    /* likewise */
-    FORM_RETYPE,
-    FORM_LOAD,
-    FORM_STORE
-};
-
-struct op_row {
-    uint8_t form;
-    uint8_t in;  /* operand type; of loads and stores: log2 of the natural alignment */
-    uint8_t out; /* result type; of stores: the stored type */
-    uint16_t op;
-};
-
-static const struct op_row op_rows[256] = {
+const struct op_row op_rows[256] = {
     [0x28] = { FORM_LOAD, 2, TYPE_I32, OP_I32_LOAD }, /* i32.load */
     [0x29] = { FORM_LOAD, 3, TYPE_I64, OP_I64_LOAD }, /* i64.load */
     [0x2a] = { FORM_LOAD, 2, TYPE_F32, OP_I32_LOAD }, /* f32.load */
@@ -171,12 +153,9 @@ static const struct op_row op_rows[256] = {
     [0xc4] = { FORM_UNARY, TYPE_I64, TYPE_I64, OP_I64_EXTEND32_S }, /* i64.extend32_s */
 };
 
-bool compile_row(struct compiler *c, uint8_t opcode)
+void compile_row(struct compiler *c, const struct op_row *row)
 {
-    const struct op_row *row = &op_rows[opcode];
     switch (row->form) {
-    case FORM_NONE:
-        return false;
     case FORM_UNARY:
         compile_unary(c, row->op, row->in, row->out);
         break;
@@ -199,5 +178,4 @@ bool compile_row(struct compiler *c, uint8_t opcode)
         compile_store(c, row->op, row->out, row->in);
         break;
     }
-    return true;
 }

@@ -81,13 +81,30 @@ struct reader {
     const char *error;
 };
 void reader_fail(struct reader *r, const char *error);
-uint8_t read_u8(struct reader *r);
 uint32_t read_leb_u32_slow(struct reader *r);
-int32_t read_leb_i32(struct reader *r);
+int32_t read_leb_i32_slow(struct reader *r);
 int64_t read_leb_i64(struct reader *r);
 int64_t read_leb_i33(struct reader *r);
 const uint8_t *read_bytes(struct reader *r, uint32_t length);
 bool utf8_valid(const uint8_t *p, uint32_t length);
+
+static inline uint8_t read_u8(struct reader *r)
+{
+    if (r->p < r->end)
+        return *r->p++;
+    reader_fail(r, "unexpected end");
+    return 0;
+}
+
+/* Most numbers have one byte. */
+static inline int32_t read_leb_i32(struct reader *r)
+{
+    if (r->p < r->end && *r->p < 0x80) {
+        int32_t byte = *r->p++;
+        return byte < 0x40 ? byte : byte - 0x80;
+    }
+    return read_leb_i32_slow(r);
+}
 
 static inline uint32_t read_leb_u32(struct reader *r)
 {
