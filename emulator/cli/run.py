@@ -25,12 +25,18 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """One sentence on stderr."""
-        raise UserError(f"run: {message}", EXIT_EMULATOR_ERROR)
+        raise UserError(f"{self.prog.split()[-1]}: {message}", EXIT_EMULATOR_ERROR)
 
 
 def parser() -> argparse.ArgumentParser:
     """The options of `morello run`."""
     p = Parser(prog="morello run", description=__doc__, allow_abbrev=False)
+    add_options(p)
+    return p
+
+
+def add_options(p: argparse.ArgumentParser) -> None:
+    """Options and arguments that say what to run and how; shared with `morello debug`."""
     p.add_argument("--root", metavar="DIR", help="the guest's / is DIR (read-write)")
     p.add_argument(
         "--dir", metavar="HOST[:GUEST]", action="append", default=[], help="grant a directory read-write"
@@ -68,7 +74,6 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--real-time", action="store_true", help="the host's clocks and random numbers")
     p.add_argument("program", metavar="PROGRAM")
     p.add_argument("arguments", metavar="ARGS", nargs=argparse.REMAINDER)
-    return p
 
 
 def _count(text: str) -> int:
@@ -91,7 +96,7 @@ def main(argv: Sequence[str]) -> int:
     arguments = parser().parse_args(argv)
     from emulator.linux.session import Session
 
-    session = Session(_request(arguments), _options(arguments), trace=arguments.strace)
+    session = Session(request_of(arguments), options_of(arguments), trace=arguments.strace)
     explain_fatal_signals(session)
     started = time.perf_counter()
     with contextlib.suppress(BrokenPipeError):
@@ -105,7 +110,8 @@ def main(argv: Sequence[str]) -> int:
     return exit_status(session, outcome)
 
 
-def _request(arguments: argparse.Namespace) -> Request:
+def request_of(arguments: argparse.Namespace) -> Request:
+    """What to run, from the command line."""
     from emulator.linux.session import Request
 
     environment = {}
@@ -134,7 +140,8 @@ def _library_directories(arguments: argparse.Namespace) -> list[str]:
     return [part for item in arguments.library_path for part in item.split(":") if part]
 
 
-def _options(arguments: argparse.Namespace) -> Options:
+def options_of(arguments: argparse.Namespace) -> Options:
+    """How to run it, from the command line."""
     from emulator.linux.abi import Profile
     from emulator.linux.kernel import Options
     from emulator.linux.session import host_guest_path

@@ -15,7 +15,7 @@ from emulator.linux.abi import COMPAT64
 from emulator.linux.errors import Errno, SyscallError
 from emulator.linux.files import View, canonical
 from emulator.linux.handles import HostFile, Open
-from emulator.linux.kernel import Kernel, Options
+from emulator.linux.kernel import EngineFactory, Kernel, Options
 from emulator.linux.process import DescriptorTable, Process, Task
 from emulator.linux.start import find_program, load_program
 from emulator.linux.strace import Tracer
@@ -119,11 +119,12 @@ class Session:
         errors: TextIO | None = None,
         trace: bool = False,
         streams: tuple[int, int, int] = (0, 1, 2),
+        engines: EngineFactory = reference_engine,
     ) -> None:
         self.errors = errors if errors is not None else sys.stderr
         self.view = build_view(request)
         tracer = Tracer(self.errors) if trace else None
-        self.kernel = Kernel(self.view, reference_engine, options or Options(), self.errors, tracer)
+        self.kernel = Kernel(self.view, engines, options or Options(), self.errors, tracer)
         self.process = self._first_process(request, streams)
 
     def _first_process(self, request: Request, streams: tuple[int, int, int]) -> Process:
