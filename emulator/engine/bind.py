@@ -36,10 +36,8 @@ def _raising(site: Site, kind: FaultKind, target_el: int | None = None) -> Bound
 
 
 def bind(site: Site) -> Bound:
-    """What the word at the site does. Order: illegal state, decode, UNDEFINED, capability enable."""
+    """What the word at the site does. Order: decode, UNDEFINED, capability enable, FP trap."""
     context, word = site.context, site.word
-    if context.illegal:
-        return _raising(site, FaultKind.ILLEGAL_STATE)
     row_instruction = decode(word)
     if row_instruction is not None:
         row = row_instruction.row
