@@ -412,7 +412,29 @@ class ExpressionChecker(TypeChecker):
             raise CompileError(loc, f"a cast cannot convert {names}")
         if (ty.is_float and e.type.is_pointer) or (ty.is_pointer and e.type.is_float):
             raise CompileError(loc, "a cast cannot convert between pointers and floating-point numbers")
+        self._check_cast(ty, e, loc)
         return t.Convert(ty, loc, e)
+
+    def _check_cast(self, ty: ct.CType, e: t.Expr, loc: SourceLoc) -> None:
+        """Casts that compile but give a pointer nobody can use."""
+        if not isinstance(ty, ct.PointerType):
+            return
+        if e.type.is_integer and not e.type.is_intcap and not isinstance(e, t.IntConst):
+            names = f"'{ct.describe(e.type)}' to '{ct.describe(ty)}'"
+            self.diagnostics.warning(loc, f"this cast from {names} gives a pointer without a tag")
+        if not isinstance(e.type, ct.PointerType):
+            return
+        a, b = ty.target, e.type.target
+        if (
+            isinstance(a, ct.FunctionType)
+            and isinstance(b, ct.FunctionType)
+            and a.variadic != b.variadic
+            and a.prototyped
+            and b.prototyped
+        ):
+            self.diagnostics.warning(
+                loc, "variadic and other functions take their arguments in different places"
+            )
 
     def _size_of(self, node: s.SizeOf) -> t.Expr:
         loc = node.at.loc

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from guest.cc import ir
 from guest.cc.check import check
-from guest.cc.errors import CompileError, Diagnostics
+from guest.cc.errors import CompileError, Diagnostics, TooManyErrors
 from guest.cc.lexer import tokenize
 from guest.cc.lower import lower
 from guest.cc.parse import parse
@@ -19,12 +21,20 @@ def compile_preprocessed(text: str, path: str, diagnostics: Diagnostics) -> ir.M
             return None
         module = lower(unit, path, diagnostics)
     except CompileError as error:
-        diagnostics.error(error.loc, error.message)
+        _final(diagnostics, error)
+        return None
+    except TooManyErrors:
         return None
     except RecursionError:
         diagnostics.error(None, f"{path}: an expression or declaration is nested too deeply")
         return None
     return None if diagnostics.errors else module
+
+
+def _final(diagnostics: Diagnostics, error: CompileError) -> None:
+    """Record the error that ends the work on a file."""
+    with suppress(TooManyErrors):
+        diagnostics.error(error.loc, error.message)
 
 
 def compile_c(
@@ -34,7 +44,9 @@ def compile_c(
     try:
         preprocessed, files = preprocess(text, path, options, diagnostics)
     except CompileError as error:
-        diagnostics.error(error.loc, error.message)
+        _final(diagnostics, error)
+        return None, []
+    except TooManyErrors:
         return None, []
     if diagnostics.errors:
         return None, files

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from guest.cc.errors import CompileError, Diagnostics
+from guest.cc.errors import CompileError, Diagnostics, TooManyErrors
 from guest.cc.library import LIBC_INCLUDE, LIBC_SOURCE, library_folder
 from guest.cc.options import Command, Input
 from guest.cc.preprocess import PreprocessOptions, preprocess
@@ -20,6 +21,8 @@ _LANGUAGES = {
     ".S": "assembler-with-cpp",
     ".sx": "assembler-with-cpp",
 }
+
+RECURSION_LIMIT = 8000  # long else-if chains and sums nest deeply
 
 
 class CompilationFailed(Exception):
@@ -97,7 +100,10 @@ class Driver:
         try:
             result = preprocess(text, "<stdin>" if source.name == "-" else source.name, options, diagnostics)
         except CompileError as error:
-            diagnostics.error(error.loc, error.message)
+            with suppress(TooManyErrors):
+                diagnostics.error(error.loc, error.message)
+            result = ("", [])
+        except TooManyErrors:
             result = ("", [])
         self._report(diagnostics)
         return result
@@ -242,6 +248,7 @@ def _write(output: str, data: bytes) -> None:
 
 def run(command: Command) -> int:
     """Carry out a command; returns the exit status."""
+    sys.setrecursionlimit(max(sys.getrecursionlimit(), RECURSION_LIMIT))
     with tempfile.TemporaryDirectory(prefix="morello-cc-") as folder:
         try:
             return Driver(command, Path(folder)).run()

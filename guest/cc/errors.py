@@ -51,7 +51,8 @@ class Diagnostics:
         text = self._source_line(loc)
         if text is None:
             return head
-        caret = "".join("\t" if c == "\t" else " " for c in text[: max(loc.column - 1, 0)]) + "^"
+        before = text[: max(loc.column - 1, 0)].rstrip() if loc.column > len(text) else text[: loc.column - 1]
+        caret = "".join("\t" if c == "\t" else " " for c in before) + "^"
         return f"{head}\n    {text}\n    {caret}"
 
     def _source_line(self, loc: SourceLoc) -> str | None:

@@ -42,7 +42,8 @@ def places(names):
     for t in types_of(names):
         passing = assigner.named(t)
         pieces = [
-            f"{'stack' if p.place.file is RegFile.STACK else p.place.file.value}{p.place.index}" for p in passing.pieces
+            f"{'stack' if p.place.file is RegFile.STACK else p.place.file.value}{p.place.index}"
+            for p in passing.pieces
         ]
         out.append("+".join(pieces) + ("*" if passing.by_reference else ""))
     return " ".join(out)
@@ -62,7 +63,10 @@ def places(names):
         ("int|A16|int", "x0 x2+x3 x4"),
         ("long|long|long|long|long|long|long|L2|long", "x0 x1 x2 x3 x4 x5 x6 stack0+stack8 stack16"),
         ("long|long|long|long|long|long|long|P2|int", "x0 x1 x2 x3 x4 x5 x6 stack0+stack16 stack32"),
-        ("long|long|long|long|long|long|long|int|int|char *|char", "x0 x1 x2 x3 x4 x5 x6 x7 stack0 stack16 stack32"),
+        (
+            "long|long|long|long|long|long|long|int|int|char *|char",
+            "x0 x1 x2 x3 x4 x5 x6 x7 stack0 stack16 stack32",
+        ),
     ],
 )
 def test_places_of_named_arguments(names, expected):
@@ -71,7 +75,14 @@ def test_places_of_named_arguments(names, expected):
 
 @pytest.mark.parametrize(
     ("name", "by_reference", "count"),
-    [("P2", False, 2), ("PL", False, 2), ("P3", True, 1), ("L2", False, 2), ("L3", True, 1), ("D4", False, 4)],
+    [
+        ("P2", False, 2),
+        ("PL", False, 2),
+        ("P3", True, 1),
+        ("L2", False, 2),
+        ("L3", True, 1),
+        ("D4", False, 4),
+    ],
 )
 def test_results(name, by_reference, count):
     (t,) = types_of([name])

@@ -85,6 +85,28 @@ def test_warnings_and_werror(tmp_path):
     assert module is None and "error" in found[0]
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("char *f(unsigned long a) { return (char *)a; }", "gives a pointer without a tag"),
+        ("int g(int, ...); int (*f(void))(int) { return (int (*)(int))g; }", "arguments in different places"),
+        ("void f(const char *a) { char *b = a; (void)b; }", "discards a qualifier"),
+        ("int f(int *a, long *b) { return a == b; }", "are different pointer types"),
+        ("int a[2] = { 1, 2, 3 };", "this initialiser is one too many"),
+        ("int f(int a) { return; }", "'f' returns no value here"),
+    ],
+)
+def test_warning(text, expected, tmp_path):
+    found, module = messages(text, tmp_path)
+    assert module is not None
+    assert [expected in m and "warning" in m for m in found] == [True], found
+
+
+def test_no_warning_for_usual_pointer_constants(tmp_path):
+    text = "typedef __uintcap_t uintptr_t; char *f(uintptr_t a) { return a ? (char *)a : (char *)-1L; }"
+    assert messages(text, tmp_path)[0] == []
+
+
 def test_place_inside_an_include(tmp_path):
     (tmp_path / "h.h").write_text("\n\nint broken(;\n")
     found, _ = messages('#include "h.h"\n', tmp_path)
