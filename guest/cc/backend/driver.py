@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from guest.cc import ir
-from guest.cc.backend import autoindex, dispatch, dwarf, emit, flow, frame, layout, regalloc
+from guest.cc.backend import autoindex, dispatch, dwarf, emit, flow, frame, layout, pairs, regalloc
 from guest.cc.backend.mir import MFunction, Templates
 from guest.cc.backend.options import Options
 from guest.cc.backend.passes.cleanup import clean_control_flow
@@ -50,6 +50,7 @@ def compile_function(
     regalloc.allocate(machine, templates)
     layout_of_frame = frame.lower_frame(machine, templates)
     if options.optimize:
+        pairs.form_pairs(machine, templates)
         dispatch.duplicate_dispatch(machine)
         layout.arrange(machine)
     layout.fall_through(machine, templates)

@@ -146,7 +146,7 @@ def _chain(function: MFunction) -> None:
     """Join blocks into chains along the likeliest edges; forward edges of the given order first."""
     blocks = function.blocks
     index = {b.label: n for n, b in enumerate(blocks)}
-    edges: list[tuple[bool, float, int, int]] = []
+    edges: list[tuple[bool, float, int, int, int]] = []
     for n, block in enumerate(blocks):
         if not block.code or block.code[-1].t.mnemonic != "b":
             continue
@@ -155,9 +155,8 @@ def _chain(function: MFunction) -> None:
             ends.append(block.code[-2])
         for mi in ends:
             target = index[str(mi.ops[-1])]
-            weight = min(block.frequency, blocks[target].frequency)
-            # On a tie the jump itself beats the conditional branch: the source's order.
-            edges.append((target <= n, -weight, n, target))
+            weight = min(block.frequency / len(ends), blocks[target].frequency)
+            edges.append((target <= n, -weight, abs(target - n), n, target))
     follower: dict[int, int] = {}
     leader: dict[int, int] = {}
     head = list(range(len(blocks)))
@@ -168,7 +167,7 @@ def _chain(function: MFunction) -> None:
             n = head[n]
         return n
 
-    for _, _, n, target in sorted(edges, key=lambda e: e[:2]):
+    for _, _, _, n, target in sorted(edges):
         if n in follower or target in leader or target == 0 or top(n) == top(target):
             continue
         follower[n], leader[target] = target, n

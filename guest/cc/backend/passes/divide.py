@@ -31,20 +31,28 @@ def divide_unsigned(emit: Emit, x: VReg, divisor: int, bits: int) -> tuple[BinOp
     """
     d = unsigned(divisor, bits)
     trailing = (d & -d).bit_length() - 1
-    shifted = emit(BinOp.LSHR, x, Imm(trailing)) if trailing else x
-    odd = d >> trailing
-    available = bits - trailing
-    for shift in range(odd.bit_length() + 1):
-        magic = ((1 << (bits + shift)) + odd - 1) // odd
-        error = magic * odd - (1 << (bits + shift))
-        if magic < 1 << bits and error <= 1 << (bits + shift - available):
-            high = emit(BinOp.UMULH, shifted, Imm(wrap(magic, bits)))
-            return BinOp.LSHR, high, Imm(shift)
+    for before in (0, trailing):
+        odd = d >> before
+        found = _unsigned_magic(odd, bits, bits - before)
+        if found is not None:
+            magic, shift = found
+            shifted = emit(BinOp.LSHR, x, Imm(before)) if before else x
+            return BinOp.LSHR, emit(BinOp.UMULH, shifted, Imm(wrap(magic, bits))), Imm(shift)
     length = (d - 1).bit_length()
     magic = ((((1 << length) - d) << bits) // d) + 1
     high = emit(BinOp.UMULH, x, Imm(wrap(magic, bits)))
     half = emit(BinOp.LSHR, emit(BinOp.SUB, x, high), Imm(1))
     return BinOp.LSHR, emit(BinOp.ADD, half, high), Imm(length - 1)
+
+
+def _unsigned_magic(divisor: int, bits: int, available: int) -> tuple[int, int] | None:
+    """(multiplier below 2^bits, shift), exact for dividends of `available` bits, if there is one."""
+    for shift in range(divisor.bit_length() + 1):
+        magic = ((1 << (bits + shift)) + divisor - 1) // divisor
+        error = magic * divisor - (1 << (bits + shift))
+        if magic < 1 << bits and error <= 1 << (bits + shift - available):
+            return magic, shift
+    return None
 
 
 def divide_signed(emit: Emit, x: VReg, divisor: int, bits: int) -> tuple[BinOp, ir.Operand, ir.Operand]:

@@ -2,8 +2,7 @@
 
 A location is (base value, offset, index value, scale) or a frame slot; a store forgets every location
 it may overlap. Two accesses from the same base value with constant offsets overlap only if their byte
-ranges do. A capability is not changed by a store of an integer of two bytes or more through another
-base: the language's type rules forbid that, and such a store would clear its tag.
+ranges do. The types of the accesses tell nothing: guests do overlay them.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ _WHOLE = {  # stored register type -> a load of this width and type returns the 
 }
 MAX_LOCATIONS = 64  # bound on compile time
 
-Location = tuple[object, int, object, int, int, bool]  # base, offset, index, scale, size, is_cap
+Location = tuple[object, int, object, int, int]  # base, offset, index, scale, size
 
 
 class MemoryFacts:
@@ -78,7 +77,7 @@ class MemoryFacts:
     def _store(self, v: ValueNumbering, op: ir.Store | ir.LocalStore) -> None:
         where = location(v, op)
         private = v.private_slots
-        self.known = {k: f for k, f in self.known.items() if not may_overlap(where, k[0], private, op.width)}
+        self.known = {k: f for k, f in self.known.items() if not may_overlap(where, k[0], private)}
         if isinstance(op, ir.Store) and op.volatile:
             return
         if isinstance(op.src, ir.VReg) and (op.width, op.src.ty) in _WHOLE:
@@ -94,9 +93,8 @@ class MemoryFacts:
 def location(v: ValueNumbering, op: ir.Load | ir.Store | ir.LocalLoad | ir.LocalStore) -> Location:
     """The location an access names; constant additions to the base are looked through."""
     size = BYTES[op.width]
-    is_cap = op.width is Width.CAP
     if isinstance(op, (ir.LocalLoad, ir.LocalStore)):
-        return (("slot", op.slot), op.offset, None, 0, size, is_cap)
+        return (("slot", op.slot), op.offset, None, 0, size)
     base, offset = op.base, op.offset
     while True:
         d = v.definition(base)
@@ -105,8 +103,8 @@ def location(v: ValueNumbering, op: ir.Load | ir.Store | ir.LocalLoad | ir.Local
         else:
             break
     if isinstance(d, ir.LocalAddr):
-        return (("slot", d.slot), offset + d.offset, v.operand_key(op.index), op.scale, size, is_cap)
-    return (v.operand_key(base), offset, v.operand_key(op.index), op.scale, size, is_cap)
+        return (("slot", d.slot), offset + d.offset, v.operand_key(op.index), op.scale, size)
+    return (v.operand_key(base), offset, v.operand_key(op.index), op.scale, size)
 
 
 def _slot_of(where: Location) -> object:
@@ -114,8 +112,8 @@ def _slot_of(where: Location) -> object:
     return base[1] if isinstance(base, tuple) and base[0] == "slot" else None
 
 
-def may_overlap(store: Location, known: Location, private: set[int], width: Width) -> bool:
-    """True if a store of `width` to `store` may change what is at `known`."""
+def may_overlap(store: Location, known: Location, private: set[int]) -> bool:
+    """True if a store to `store` may change what is at `known`."""
     if store[0] == known[0]:
         if store[2] is None and known[2] is None:
             return store[1] < known[1] + known[4] and known[1] < store[1] + store[4]
@@ -123,7 +121,4 @@ def may_overlap(store: Location, known: Location, private: set[int], width: Widt
     slot_a, slot_b = _slot_of(store), _slot_of(known)
     if slot_a is not None and slot_b is not None:
         return False
-    if slot_a in private or slot_b in private:
-        return False
-    byte_store = width in (Width.U8, Width.S8)
-    return byte_store or store[5] == known[5]
+    return slot_a not in private and slot_b not in private

@@ -199,9 +199,23 @@ def _shift(s: Selector, op: ir.Binary) -> None:
         s.emit(f"{name} =${v}, ${v}, ${v}", s.reg(op.dst), s.gpr(op.a, v), _shift_amount(s, op.b, bits))
         return
     amount = op.b.value & (bits - 1)
-    if _shift_pair(s, op, amount, v, bits):
+    if _shift_pair(s, op, amount, v, bits) or _shift_product(s, op, amount):
         return
     s.emit(f"{name} =${v}, ${v}, #$#", s.reg(op.dst), s.gpr(op.a, v), amount)
+
+
+def _shift_product(s: Selector, op: ir.Binary, amount: int) -> bool:
+    """The high half of a 32-bit product shifted right: one shift of the whole product."""
+    d = s.folded(op.a, ir.Binary)
+    if d is None or op.dst.ty is not ir.Ty.I32:
+        return False
+    if (d.op, op.op) not in ((BinOp.UMULH, BinOp.LSHR), (BinOp.SMULH, BinOp.ASHR)):
+        return False
+    s.take(d)
+    product = s.temp("x")
+    s.emit(f"{d.op.value[0]}mull =$x, $w, $w", product, s.gpr(d.a, "w"), s.gpr(d.b, "w"))
+    s.emit(f"{SHIFT_NAMES[op.op]} =$x, $x, #$#", s.reg(op.dst), product, 32 + amount)
+    return True
 
 
 def _shift_amount(s: Selector, amount: ir.Operand, bits: int) -> int:

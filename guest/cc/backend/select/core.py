@@ -263,6 +263,12 @@ class Selector:
                     counts.setdefault(d, 0)
                     self.global_defs.setdefault(d, []).append(op)
 
+    def _find_dirty_shift(self, op: ir.Binary) -> None:
+        """An arithmetic shift of a signed high half may be done on the 64-bit product."""
+        sources = self.global_defs.get(op.a, []) if isinstance(op.a, ir.VReg) else []
+        if any(isinstance(x, ir.Binary) and x.op is ir.BinOp.SMULH for x in sources):
+            self.dirty.add(op.dst)
+
     def _find_dirty(self) -> None:
         """Which I32 registers may hold more than 32 bits (the rest are zero-extended already)."""
         copies: list[tuple[ir.VReg, ir.VReg]] = []
@@ -272,7 +278,11 @@ class Selector:
         for block in self.function.blocks:
             for op in block.ops:
                 for d in irtools.defs(op):
-                    if d.ty is not ir.Ty.I32 or not isinstance(op, (ir.Unary, ir.Call, ir.Asm)):
+                    if d.ty is not ir.Ty.I32:
+                        continue
+                    if isinstance(op, ir.Binary) and op.op is ir.BinOp.ASHR:
+                        self._find_dirty_shift(op)
+                    if not isinstance(op, (ir.Unary, ir.Call, ir.Asm)):
                         continue
                     if isinstance(op, ir.Unary) and op.op is ir.UnOp.COPY and op.a.ty is ir.Ty.I32:
                         copies.append((d, op.a))
