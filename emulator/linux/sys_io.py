@@ -13,13 +13,11 @@ from emulator.linux.errors import Errno, SyscallError
 from emulator.linux.handles import (
     STATUS_FLAGS,
     Directory,
-    EventCounter,
     HostFile,
     Open,
     OpenFile,
-    PipeBuffer,
-    PipeEnd,
 )
+from emulator.linux.pipes import EventCounter, PipeBuffer, PipeEnd
 from emulator.linux.table import (
     Family,
     Fd,

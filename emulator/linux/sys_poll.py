@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from emulator.linux.errors import Errno, SyscallError
 from emulator.linux.handles import Open, OpenFile, Poll
-from emulator.linux.signals import UNBLOCKABLE
+from emulator.linux.signal_frame import UNBLOCKABLE
 from emulator.linux.table import Family, Fd, Int, Pointer, Size, UInt
 from morello_isa.capability import Capability
 

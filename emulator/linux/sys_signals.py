@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from emulator.linux.errors import Errno, SyscallError
 from emulator.linux.process import AlternateStack, Process, ReplacedError
+from emulator.linux.signal_frame import UNBLOCKABLE
 from emulator.linux.signals import (
     DEFAULT_ACTION,
     SA_RESTORER,
     SI_QUEUE,
     SI_TKILL,
     SIGNAL_MAX,
-    UNBLOCKABLE,
     Action,
     Sig,
     SignalInfo,

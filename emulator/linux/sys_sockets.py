@@ -8,7 +8,8 @@ import struct
 from typing import TYPE_CHECKING
 
 from emulator.linux.errors import Errno, SyscallError
-from emulator.linux.handles import Open, PipeBuffer, SocketPairEnd
+from emulator.linux.handles import Open
+from emulator.linux.pipes import PipeBuffer, SocketPairEnd
 from emulator.linux.sys_io import add_pair
 from emulator.linux.table import Family, Fd, InBuffer, Int, OutBuffer, Pointer, Size
 from emulator.linux.usermem import RW_MAX

@@ -5,6 +5,7 @@ from __future__ import annotations
 from emulator.linux import (
     futex,
     sys_files,
+    sys_identity,
     sys_io,
     sys_loader,
     sys_memory,
@@ -25,6 +26,7 @@ TABLE = build_table(
         sys_files.FAMILY,
         sys_memory.FAMILY,
         sys_process.FAMILY,
+        sys_identity.FAMILY,
         sys_signals.FAMILY,
         sys_time.FAMILY,
         sys_poll.FAMILY,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from emulator.linux.signals import merge
+from emulator.linux.signal_frame import merge
 from emulator.linux.usermem import USER_ROOT
 from morello_isa.capability import Capability
 

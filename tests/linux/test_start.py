@@ -11,7 +11,8 @@ from emulator.linux.abi import Auxv, Profile
 from emulator.linux.kernel import Options
 from emulator.linux.process import Process
 from emulator.linux.session import Request, Session
-from emulator.linux.start import STACK_SIZE, STACK_TOP
+from emulator.linux.stack_image import STACK_TOP
+from emulator.linux.sys_system import STACK_SIZE
 from emulator.memory.address_space import Prot
 from morello_isa.capability import Capability
 from morello_isa.permissions import ObjectType, Perm
