@@ -92,12 +92,13 @@ def _unprivileged(pe: Pe) -> bool:
     return pe.pstate.el == 1 or (pe.pstate.el == 2 and levels.el_is_in_host(pe, 0))
 
 
-def fetch_window(pcc: Capability) -> tuple[int, int]:
-    """Addresses [low, high) at which a 4-byte fetch passes CheckPCCCapability without more ado."""
+def fetch_window(pcc: Capability, top_byte_matters: bool) -> tuple[int, int]:
+    """Addresses [low, high) at which a 4-byte fetch passes CheckPCCCapability without more ado.
+
+    `top_byte_matters`: no address has its top byte ignored, so that the upper half needs no second look.
+    """
     bounds = pcc.bounds
     if not pcc.tag or pcc.is_sealed or not pcc.has(1 << 15) or not bounds.valid:
         return 0, 0
-    low, high = bounds.base, min(bounds.limit, 1 << 64)
-    if low < 1 << 55:
-        return low, min(high, 1 << 55) - 3
-    return low, high - 3
+    top = 1 << 64 if top_byte_matters else 1 << 55
+    return bounds.base, min(bounds.limit, top) - 3

@@ -19,7 +19,7 @@ from emulator.engine.operands import Operands, arithmetic_operands
 from emulator.exceptions import pending_interrupt
 from emulator.faults import FaultKind, MemoryAbort, PeFault, StopKind, StopReason, fault_of_abort
 from emulator.memory.interface import PAGE_MASK, Memory
-from emulator.semantics.access import capability_fault
+from emulator.semantics.access import authorise
 from emulator.semantics.site import Action, Site
 from emulator.state.pe import WAITING, Pe
 from emulator.state.registers import SP_SLOT
@@ -227,7 +227,7 @@ class ReferenceEngine:
                 self._caches.clear()
             caches = self._caches[context] = ({}, {})
         self._blocks, self._singles = caches
-        self._window = fetch_window(pe.pcc)
+        self._window = fetch_window(pe.pcc, not (context.tbi0 or context.tbi1))
 
     def _make(self, cache: dict[int, Block], maximum: int) -> Block | None:
         """Bind the block at PC; None when its first fetch faulted and the exception was taken."""
@@ -259,11 +259,11 @@ class ReferenceEngine:
         low, high = self._window
         if low <= pc < high:
             return
-        site = self.site(pc, 0)
-        pcc = self.pe.pcc
-        fault = capability_fault(site, pcc, "pcc", pc, 4, _EXECUTE)
-        fault.is_fetch, fault.word = True, None
-        raise fault
+        try:
+            authorise(self.site(pc, 0), self.pe.pcc_at(pc), "pcc", pc, 4, _EXECUTE)
+        except PeFault as fault:
+            fault.is_fetch, fault.word = True, None
+            raise
 
     def site(self, pc: int, word: int) -> Site:
         """A site under the current context."""
@@ -274,12 +274,10 @@ class ReferenceEngine:
 
     def fetch_ahead(self, pc: int) -> int | None:
         """The word at `pc` if it can be fetched without any fault."""
-        low, high = self._window
-        if not low <= pc < high:
-            return None
         try:
+            self._check_fetch(pc)
             return self.memory.fetch(pc)
-        except MemoryAbort:
+        except (PeFault, MemoryAbort):
             return None
 
     def arithmetic(self, words: tuple[int, ...], operands: Operands, pc: int) -> Action | None:
