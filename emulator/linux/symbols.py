@@ -12,7 +12,7 @@ from emulator.linux.process import LoadedImage
 from loader.elf import ElfImage
 from morello_isa.errors import UserError
 
-_MALFORMED = (
+MALFORMED = (
     ValueError,
     KeyError,
     IndexError,
@@ -39,7 +39,7 @@ def symbolise(images: Iterable[LoadedImage], address: int) -> str:
     name = posixpath.basename(loaded.path)
     try:
         found = loaded.image.symbol_at(address - loaded.bias)
-    except _MALFORMED:
+    except MALFORMED:
         found = None
     if found is None:
         return f"in {name}"
@@ -56,7 +56,7 @@ def source_line(images: Iterable[LoadedImage], address: int) -> tuple[str, int] 
 
     try:
         return _line(loaded.image, address - loaded.bias)
-    except (*_MALFORMED, ELFError, DWARFError):
+    except (*MALFORMED, ELFError, DWARFError):
         return None
 
 

@@ -81,7 +81,7 @@ def openat2(task: Task, dirfd: int, path: Capability, how: Capability, size: int
     flags, mode, resolve = struct.unpack("<QQQ", task.memory.read(how, 24))
     if resolve or flags >> 32:
         raise SyscallError(Errno.EINVAL)
-    return openat(task, dirfd, path, flags, mode & 0xFFFF)  # type: ignore[return-value]
+    return openat(task, dirfd, path, flags, mode & 0xFFFF)
 
 
 def _status(task: Task, dirfd: int, path: str, flags: int) -> FileStatus:

@@ -4,12 +4,14 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import sys
+import tempfile
 from typing import TYPE_CHECKING
 
 from emulator.linux import terminal
-from emulator.linux.errors import Errno, SyscallError
+from emulator.linux.errors import Errno, SyscallError, guest_errno
 from emulator.linux.handles import (
     STATUS_FLAGS,
     Directory,
@@ -27,7 +29,9 @@ from emulator.linux.table import (
     Int,
     Long,
     OutBuffer,
+    Path,
     Pointer,
+    Result,
     Size,
     UInt,
 )
@@ -130,6 +134,69 @@ def pwritev(task: Task, fd: int, iov: Capability, count: int, offset: int) -> in
     if offset < 0:
         raise SyscallError(Errno.EINVAL)
     return file.write_at(offset, task.memory.gather(task.memory.iovec(iov, count)))
+
+
+@FAMILY.syscall(
+    286, "preadv2", Fd("fd"), Pointer("iov"), Int("iovcnt"), Long("offset"), Long("high"), Int("flags")
+)
+def preadv2(task: Task, fd: int, iov: Capability, count: int, offset: int, high: int, flags: int) -> Result:
+    """preadv, at the position for offset -1; no flags."""
+    if flags:
+        raise SyscallError(Errno.EOPNOTSUPP)
+    return readv(task, fd, iov, count) if offset == -1 else preadv(task, fd, iov, count, offset)
+
+
+@FAMILY.syscall(
+    287, "pwritev2", Fd("fd"), Pointer("iov"), Int("iovcnt"), Long("offset"), Long("high"), Int("flags")
+)
+def pwritev2(task: Task, fd: int, iov: Capability, count: int, offset: int, high: int, flags: int) -> Result:
+    """pwritev, at the position for offset -1; no flags."""
+    if flags:
+        raise SyscallError(Errno.EOPNOTSUPP)
+    return writev(task, fd, iov, count) if offset == -1 else pwritev(task, fd, iov, count, offset)
+
+
+@FAMILY.syscall(
+    285, "copy_file_range", Fd("fd_in"), Pointer("off_in"), Fd("fd_out"), Pointer("off_out"), Size("len"),
+    UInt("flags"),
+)  # fmt: skip
+def copy_file_range(
+    task: Task, source: int, off_in: Capability, target: int, off_out: Capability, size: int, flags: int
+) -> int:
+    """Copy between two regular files, at most 1 MiB at a time."""
+    one, two = task.descriptors.get(source), task.descriptors.get(target)
+    one.require_readable()
+    two.require_writable()
+    if flags or not isinstance(one, HostFile) or not isinstance(two, HostFile):
+        raise SyscallError(Errno.EINVAL)
+    memory = task.memory
+    size = min(size, 1 << 20)
+    if memory.is_null(off_in):
+        data = one.read(task, size)
+    else:
+        start = memory.read_u64(off_in)
+        data = one.read_at(start, size)
+        memory.write_u64(off_in, start + len(data))
+    if memory.is_null(off_out):
+        return two.write(task, data)
+    start = memory.read_u64(off_out)
+    done = two.write_at(start, data)
+    memory.write_u64(off_out, start + done)
+    return done
+
+
+@FAMILY.syscall(279, "memfd_create", Path("name"), UInt("flags"))
+def memfd_create(task: Task, name: Capability, flags: int) -> int:
+    """An unnamed file of the host's temporary directory."""
+    text = task.memory.string(name, 250).decode(errors="replace")
+    if flags & ~3:
+        raise SyscallError(Errno.EINVAL)
+    try:
+        with tempfile.TemporaryFile() as file:
+            descriptor = os.dup(file.fileno())
+    except OSError as error:
+        raise SyscallError(guest_errno(error)) from None
+    return task.descriptors.add(HostFile(descriptor, f"/memfd:{text}", Open.RDWR), bool(flags & 1))
 
 
 @FAMILY.syscall(71, "sendfile", Fd("out_fd"), Fd("in_fd"), Pointer("offset"), Size("count"))
@@ -310,6 +377,16 @@ def fdatasync(task: Task, fd: int) -> int:
 def sync(task: Task) -> int:
     """The host does that when it likes."""
     return 0
+
+
+def _checked_only(task: Task, fd: int, *_: object) -> int:
+    """readahead, sync_file_range: hints."""
+    task.descriptors.get(fd)
+    return 0
+
+
+FAMILY.syscall(213, "readahead", Fd("fd"), Long("offset"), Size("count"))(_checked_only)
+FAMILY.syscall(84, "sync_file_range", Fd("fd"), Long("offset"), Long("nbytes"), UInt("flags"))(_checked_only)
 
 
 @FAMILY.syscall(46, "ftruncate", Fd("fd"), Long("length"))

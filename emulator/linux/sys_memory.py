@@ -480,6 +480,20 @@ def munlock(task: Task, addr: Capability, length: int) -> int:
     return _lock(task, addr, length)
 
 
+@FAMILY.syscall(230, "mlockall", Int("flags"))
+def mlockall(task: Task, flags: int) -> int:
+    """As mlock."""
+    if not flags or flags & ~7:
+        raise SyscallError(Errno.EINVAL)
+    return 0
+
+
+@FAMILY.syscall(231, "munlockall")
+def munlockall(task: Task) -> int:
+    """As mlock."""
+    return 0
+
+
 @FAMILY.syscall(232, "mincore", Pointer("addr"), Size("length"), OutBuffer("vec"))
 def mincore(task: Task, addr: Capability, length: int, vector: Capability) -> int:
     """Every mapped page is resident."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from emulator.linux.errors import Errno, SyscallError
 from emulator.linux.table import Family, Int, OutBuffer, Pointer, Size, UInt
-from morello_isa.capability import Capability
+from morello_isa.capability import CAP_NULL, Capability
 
 if TYPE_CHECKING:
     from emulator.linux.process import Task
@@ -100,6 +100,12 @@ def getrlimit(task: Task, resource: int, limit: Capability) -> int:
         limit, struct.pack("<QQ", *task.process.limits.get(resource, default_limit(task, resource)))
     )
     return 0
+
+
+@FAMILY.syscall(164, "setrlimit", Int("resource"), Pointer("rlim"))
+def setrlimit(task: Task, resource: int, limit: Capability) -> int:
+    """The old form of prlimit64."""
+    return prlimit64(task, 0, resource, limit, CAP_NULL)
 
 
 @FAMILY.syscall(161, "sethostname", Pointer("name"), Size("len"))

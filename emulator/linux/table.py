@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from emulator.linux.errors import SyscallError
 from morello_isa.capability import Capability
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from emulator.linux.process import Task
 
 Result = int | Capability
-Handler = Callable[..., Result | None]
+Handler = Callable[..., Any]
+AnyHandler = TypeVar("AnyHandler", bound=Handler)
 
 
 def signed(value: int, bits: int) -> int:
@@ -199,10 +200,10 @@ class Family:
 
     def syscall(
         self, number: int, name: str, *arguments: Argument, restart: bool = True
-    ) -> Callable[[Handler], Handler]:
+    ) -> Callable[[AnyHandler], AnyHandler]:
         """Register the decorated handler under its arm64 number."""
 
-        def register(handler: Handler) -> Handler:
+        def register(handler: AnyHandler) -> AnyHandler:
             self.rows.append(Syscall(number, name, arguments, handler, restart))
             return handler
 
