@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from emulator.engine.context import CCTLR_PCCBO
-from emulator.semantics.access import LOW_HALF
+from emulator.semantics.access import HIGH_HALF, LOW_HALF
 from emulator.semantics.site import Action, Site
 from emulator.state import levels
 from emulator.state.pe import Pe
@@ -43,6 +43,8 @@ def _window(site: Site) -> tuple[int, int]:
     if not pcc.tag:
         return 0, 0
     bounds = pcc.bounds
+    if site.pc >= HIGH_HALF and not site.context.tbi1:
+        return max(bounds.window_low, HIGH_HALF), bounds.window_high
     return bounds.window_low, min(bounds.window_high, LOW_HALF)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from emulator.memory.interface import PAGE_MASK, PAGE_SHIFT
 from emulator.semantics.access import (
+    HIGH_HALF,
     LOAD,
     LOAD_CAP,
     LOW_HALF,
@@ -29,6 +30,7 @@ Probe = Callable[[], int]
 
 LOAD_CAPABILITY = LOAD | LOAD_CAP | MUTABLE_LOAD
 STORE_CAPABILITY = STORE | STORE_CAP | STORE_LOCAL
+_WHOLE = 1 << 64
 _LONGEST_ACCESS = 64
 """Bytes."""
 
@@ -48,6 +50,7 @@ def _capability_probe(site: Site, base: Base, offset: Offset, size: int, permiss
     mask = wanted | OTYPE_FIELD
     # CSP's own alignment check is the general action's; a misaligned CSP goes there.
     low = 15 if base.register == "csp" and site.context.check_sp else 0
+    high = _WHOLE if site.context.tbi1 else HIGH_HALF
 
     def constant_offset() -> int:
         capability = bank[index]
@@ -55,7 +58,11 @@ def _capability_probe(site: Site, base: Base, offset: Offset, size: int, permiss
             return -1
         address = capability.value + constant
         bounds = capability.bounds
-        if bounds.base <= address and address + size <= bounds.limit and address < LOW_HALF:
+        if (
+            bounds.base <= address
+            and address + size <= bounds.limit
+            and (address < LOW_HALF or address >= high)
+        ):
             return address if bounds.valid and not capability.value & low else -1
         return -1
 
@@ -65,7 +72,11 @@ def _capability_probe(site: Site, base: Base, offset: Offset, size: int, permiss
             return -1
         address = capability.value + delta() & MASK64
         bounds = capability.bounds
-        if bounds.base <= address and address + size <= bounds.limit and address < LOW_HALF:
+        if (
+            bounds.base <= address
+            and address + size <= bounds.limit
+            and (address < LOW_HALF or address >= high)
+        ):
             return address if bounds.valid and not capability.value & low else -1
         return -1
 
@@ -91,15 +102,16 @@ def _integer_probe(site: Site, base: Base, offset: Offset, permissions: int) -> 
     x, n, stack, bank = site.x, base.index, site.pe.stack, context.bank
     low = 15 if context.check_sp else 0
     top = min(LOW_HALF, context.ddc_limit - _LONGEST_ACCESS)
+    high = HIGH_HALF if context.ddc_limit == _WHOLE and not context.tbi1 else _WHOLE
 
     def from_register() -> int:
         address = x[n] + (delta() if delta else constant) & MASK64
-        return address if address < top else -1
+        return address if address < top or address >= high else -1
 
     def from_sp() -> int:
         start = stack[bank].value
         address = start + (delta() if delta else constant) & MASK64
-        return address if address < top and not start & low else -1
+        return address if (address < top or address >= high) and not start & low else -1
 
     delta = offset if callable(offset) else None
     constant = 0 if callable(offset) else offset

@@ -212,3 +212,47 @@ def test_random_words_never_raise(el, c64):
             capability = pe.c[n]
             assert capability is None or capability.value == pe.x[n], hex(word)
         assert pe.x[31] == 0 and pe.c[31] is None, hex(word)
+
+
+UPPER = 0xFFFF_FF80_0000_0000
+
+
+class UpperMemory(PlainMemory):
+    """The same memory, seen at UPPER: accesses below the window paths subtract it."""
+
+    def __init__(self, size):
+        super().__init__(size)
+        for pages in (self.read_pages, self.write_pages):
+            moved = {page + (UPPER >> 12): window for page, window in pages.items()}
+            pages.clear()
+            pages.update(moved)
+
+    def read(self, va, size, access):
+        return super().read(va - UPPER, size, access)
+
+    def write(self, va, size, value, access):
+        super().write(va - UPPER, size, value, access)
+
+    def fetch(self, va):
+        return super().fetch(va - UPPER)
+
+
+@pytest.mark.parametrize("tbi1", [False, True])
+def test_upper_half_code_and_data(tbi1):
+    machine = Machine(UpperMemory(SIZE))
+    pe = machine.pe
+    enable_capabilities(pe)
+    faults = []
+    machine.engine.on_exception = lambda _, fault: faults.append(fault)
+    pe.pstate.el = 1
+    pe.sysregs.values["TCR_EL1"] = 1 << 38 if tbi1 else 0
+    pe.sysregs.values["SCTLR_EL1"] |= 1
+    lines = ["bl #8", "b #0", "ldr x0, [c1]", "str x0, [c1, #8]", "stp x0, x0, [c1, #16]", "ret c30"]
+    machine.load(UPPER + CODE, words(lines, True, UPPER + CODE))
+    machine.start(UPPER + CODE, True)
+    machine.memory.write(UPPER + DATA, 8, 77, Access.NORMAL)
+    pe.write_c(1, CAP_MAX.set_value(UPPER + DATA).set_bounds(64, exact=True))
+    machine.run(6)
+    assert not faults, faults
+    assert pe.pc == UPPER + CODE + 4
+    assert machine.memory.read(UPPER + DATA + 24, 8, Access.NORMAL) == 77
