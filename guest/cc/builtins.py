@@ -259,7 +259,7 @@ def _extract_return(checker: ExpressionChecker, _name: str, node: s.Call) -> t.E
 
 
 def _va_list(checker: ExpressionChecker, node: s.Node) -> t.Expr:
-    from guest.cc.check_expressions import is_lvalue
+    from guest.cc.check_values import is_lvalue
 
     ap = checker.expression(node)
     if not is_lvalue(ap) or not ap.type.is_pointer:

@@ -1,4 +1,4 @@
-"""Checker, part 3: initialisers of any depth, flattened to (offset, value) pieces."""
+"""Checker, part 4: initialisers of any depth, flattened to (offset, value) pieces."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checker, part 4: statements, and the block-scope declarations among them."""
+"""Checker, part 5: statements, and the block-scope declarations among them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import ClassVar
 from guest.cc import syntax as s
 from guest.cc import tree as t
 from guest.cc import types as ct
-from guest.cc.check_expressions import is_lvalue
 from guest.cc.check_initializers import InitializerChecker
+from guest.cc.check_values import is_lvalue
 from guest.cc.constants import truth
 from guest.cc.errors import CompileError
 from guest.cc.ir import SourceLoc

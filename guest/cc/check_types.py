@@ -1,6 +1,6 @@
 """Checker, part 1: specifiers, declarators, struct and enum definitions to C types.
 
-Grammar of the layer: TypeChecker <- ExpressionChecker <- InitializerChecker <- StatementChecker <-
+The layers: TypeChecker <- ValueChecker <- ExpressionChecker <- InitializerChecker <- StatementChecker <-
 UnitChecker (module `check`), each adding the rules of one kind of syntax to one shared state.
 """
 

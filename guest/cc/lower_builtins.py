@@ -1,4 +1,4 @@
-"""Lowering, part 5: `tree.Builtin` nodes. One row or one method per builtin name."""
+"""Lowering, part 7: `tree.Builtin` nodes. One row or one method per builtin name."""
 
 from __future__ import annotations
 

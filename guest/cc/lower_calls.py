@@ -1,4 +1,4 @@
-"""Lowering, part 4: calls, parameters and returns by AAPCS64-cap (module `abi` decides the places)."""
+"""Lowering, part 6: calls, parameters and returns by AAPCS64-cap (module `abi` decides the places)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lowering, part 3: expressions. One method per node of the typed tree, found by its class.
+"""Lowering, part 5: expressions. One method per node of the typed tree, found by its class.
 
 `value` gives a scalar in a register, `operand` the same or an immediate, `record` a struct's place in
 memory, `place` where an lvalue is, and `branch_on` turns a condition into control flow.
@@ -17,11 +17,11 @@ from guest.cc.abi import register_class
 from guest.cc.constants import truth
 from guest.cc.errors import CompileError
 from guest.cc.ir import BinOp, CapOp, Cond, Imm, Operand, Ty, UnOp, VReg
+from guest.cc.lower_conversions import keeps_truth
 from guest.cc.lower_emit import signed64
-from guest.cc.lower_memory import BitField, Mem, MemoryLowering, signed32
-from guest.cc.symbols import Kind, Symbol
-
-Place = VReg | Mem | BitField
+from guest.cc.lower_memory import BitField, Mem, signed32
+from guest.cc.lower_places import Place, PlaceLowering
+from guest.cc.symbols import Kind
 
 _INTEGER_OPS = {
     "+": (BinOp.ADD, BinOp.ADD),
@@ -41,15 +41,13 @@ _SIGNED = {"==": Cond.EQ, "!=": Cond.NE, "<": Cond.SLT, "<=": Cond.SLE, ">": Con
 _UNSIGNED = {"==": Cond.EQ, "!=": Cond.NE, "<": Cond.ULT, "<=": Cond.ULE, ">": Cond.UGT, ">=": Cond.UGE}
 _FLOAT = {"==": Cond.FEQ, "!=": Cond.FNE, "<": Cond.FLT, "<=": Cond.FLE, ">": Cond.FGT, ">=": Cond.FGE}
 _SWAPPED = {"==": "==", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
-_SCALES = {1: 0, 2: 1, 4: 2, 8: 3, 16: 4}
 
 
-class ExpressionLowering(MemoryLowering):
-    """Knows where symbols live (`homes`) and how each expression computes."""
+class ExpressionLowering(PlaceLowering):
+    """Knows how each expression computes."""
 
     def __init__(self, function: ir.Function, labels_taken: list[str]) -> None:
         super().__init__(function)
-        self.homes: dict[Symbol, VReg | Mem] = {}
         self.old_values: dict[int, VReg] = {}
         self.labels_taken = labels_taken
 
@@ -62,16 +60,6 @@ class ExpressionLowering(MemoryLowering):
         raise NotImplementedError
 
     def statements(self, body: list[t.Stmt]) -> None:
-        raise NotImplementedError
-
-    def initialize(self, home: VReg | Mem, ty: ct.CType, init: t.Init) -> None:
-        raise NotImplementedError
-
-    def home_of(self, symbol: Symbol) -> VReg | Mem:
-        raise NotImplementedError
-
-    def need(self, symbol: Symbol) -> None:
-        """Note that the function refers to a symbol with linkage."""
         raise NotImplementedError
 
     def label_block(self, name: str) -> str:
@@ -103,7 +91,7 @@ class ExpressionLowering(MemoryLowering):
         """Any expression: a register, a record's place, or None for void."""
         outer, self.loc = self.loc, e.loc
         if isinstance(e, (t.SymbolRef, t.Deref, t.MemberOf, t.CompoundLiteral)):
-            result = self._contents(e, wanted)
+            result = self.contents(e, wanted)
         elif isinstance(e, t.Update):
             result = self._update(e, wanted)
         else:
@@ -116,110 +104,6 @@ class ExpressionLowering(MemoryLowering):
         result = self.compute(e)
         assert isinstance(result, Mem), e
         return result
-
-    # -------------------------------------------------------- lvalues
-
-    def _contents(self, e: t.Expr, wanted: bool) -> VReg | Mem | None:
-        if isinstance(e, t.MemberOf) and isinstance(e.base, (t.Call, t.StatementExpr, t.Conditional)):
-            return self._loaded(self._member(self.record(e.base), e.field), e.type)
-        if e.type.is_void:
-            if isinstance(e, t.Deref):
-                self.effect(e.operand)
-            return None
-        if not wanted and not e.type.quals & ct.VOLATILE and not isinstance(e, t.CompoundLiteral):
-            if isinstance(e, t.Deref):
-                self.effect(e.operand)
-            return None
-        return self._loaded(self.place(e), e.type)
-
-    def _loaded(self, place: Place, ty: ct.CType) -> VReg | Mem:
-        if isinstance(place, VReg):
-            return place
-        if ty.is_record or ty.is_array:
-            assert isinstance(place, Mem)
-            return place
-        return self.load(place, ty)
-
-    def place(self, e: t.Expr) -> Place:
-        """Where an lvalue (or a record value) lives."""
-        result: Place
-        match e:
-            case t.SymbolRef(symbol=symbol):
-                result = self._symbol_place(symbol)
-            case t.Deref(operand=operand):
-                result = self.pointee(operand, e.type)
-            case t.MemberOf(base=base, field=field):
-                outer = self.place(base)
-                assert isinstance(outer, Mem)
-                result = self._member(outer, field)
-            case t.CompoundLiteral(symbol=symbol, init=init):
-                home = self.home_of(symbol)
-                self.initialize(home, e.type, init)
-                result = home
-            case _:
-                result = self.record(e)
-        if e.type.quals & ct.VOLATILE:
-            if isinstance(result, Mem):
-                result = Mem(result.base, result.offset, result.index, result.scale, volatile=True)
-            elif isinstance(result, BitField):
-                result.mem.volatile = True
-        return result
-
-    @staticmethod
-    def _member(outer: Mem, field: ct.Field) -> Mem | BitField:
-        mem = outer.plus(field.offset)
-        return mem if field.bit_width is None else BitField(mem, field)
-
-    def _symbol_place(self, symbol: Symbol) -> VReg | Mem:
-        if symbol.is_global_storage:
-            self.need(symbol)
-            if symbol.is_thread_local:
-                return Mem(self.tls_address(symbol.link_name))
-            return Mem(self.global_address(symbol.link_name))
-        home = self.homes.get(symbol)
-        return home if home is not None else self.home_of(symbol)
-
-    def pointee(self, pointer: t.Expr, ty: ct.CType) -> Mem:
-        """The memory operand for what `pointer` points to, with offset or index exposed."""
-        match pointer:
-            case t.AddressOf(operand=operand):
-                place = self.place(operand)
-                if isinstance(place, Mem):
-                    return place
-            case t.Convert(operand=operand) if operand.type.is_pointer and pointer.type.is_pointer:
-                return self.pointee(operand, ty)
-            case t.PointerAdd(index=t.IntConst(value=count)):
-                inner = self.pointee(pointer.pointer, ty)
-                offset = count * pointer.scale * (-1 if pointer.negative else 1)
-                if inner.index is None and abs(inner.offset + offset) < 1 << 31:
-                    return inner.plus(offset)
-                return Mem(self.cap(CapOp.ADD, self.cap_of(inner), Imm(signed64(offset))))
-            case t.PointerAdd(index=index, scale=scale) if not pointer.negative:
-                return self._indexed(pointer.pointer, index, scale, ty)
-        return Mem(self.value(pointer))
-
-    def _indexed(self, pointer: t.Expr, index: t.Expr, scale: int, ty: ct.CType) -> Mem:
-        base = self.pointee(pointer, ty)
-        number = self.value(index)
-        direct = scale in _SCALES and scale in (1, ty.size) and not ty.is_record
-        if direct and not base.offset and base.index is None:
-            return Mem(base.base, 0, number, _SCALES[scale])
-        offset = self._scaled(number, scale)
-        offset_of_base = base.offset
-        if base.index is None and isinstance(base.base, VReg):
-            return Mem(self.cap(CapOp.ADD, base.base, self._sum(offset, offset_of_base)))
-        return Mem(self.cap(CapOp.ADD, self.cap_of(base), offset))
-
-    def _sum(self, offset: VReg, constant: int) -> VReg:
-        """Offsets add up in an integer register, so that no capability goes out of bounds on the way."""
-        return self.binary(BinOp.ADD, Ty.I64, offset, Imm(constant)) if constant else offset
-
-    def _scaled(self, index: VReg, scale: int) -> VReg:
-        if scale == 1:
-            return index
-        if scale & (scale - 1) == 0 and scale:
-            return self.binary(BinOp.SHL, Ty.I64, index, Imm(scale.bit_length() - 1))
-        return self.binary(BinOp.MUL, Ty.I64, index, Imm(scale))
 
     # -------------------------------------------------------- constants and addresses
 
@@ -261,7 +145,7 @@ class ExpressionLowering(MemoryLowering):
                     return self.cap_of(place.plus(signed64(offset)))
             return self.cap(CapOp.ADD, self.value(e.pointer), Imm(signed64(offset)))
         base = self.value(e.pointer)
-        offset_register = self._scaled(self.value(e.index), e.scale)
+        offset_register = self.scaled(self.value(e.index), e.scale)
         if e.negative:
             offset_register = self.unary(UnOp.NEG, Ty.I64, offset_register)
         return self.cap(CapOp.ADD, base, offset_register)
@@ -284,58 +168,6 @@ class ExpressionLowering(MemoryLowering):
         if e.type.is_record:
             return self.record(e.operand)
         return self.converted(self.value(e.operand), e.operand.type, e.type)
-
-    def converted(self, v: VReg, source: ct.CType, target: ct.CType) -> VReg:
-        """A scalar value converted between C types."""
-        if isinstance(target, ct.IntType) and target.rank == 0:
-            return v if source is ct.BOOL else self._truth_value(v, source)
-        if source.in_capability and target.in_capability:
-            return v
-        if target.in_capability:
-            wide = self.converted(v, source, ct.LONG if _is_signed(source) else ct.ULONG)
-            return self.unary(UnOp.INT_TO_CAP, Ty.CAP, wide)
-        if source.in_capability:
-            address = self.address(v)
-            return self.converted(address, ct.LONG if _is_signed(source) else ct.ULONG, target)
-        if source.is_float:
-            return self._from_float(v, source, target)
-        if target.is_float:
-            op = UnOp.S2F if _is_signed(source) or source.size < 4 else UnOp.U2F
-            return self.unary(op, register_class(target), v)
-        return self._integer_converted(v, source, target)
-
-    def _from_float(self, v: VReg, source: ct.CType, target: ct.CType) -> VReg:
-        if target.is_float:
-            same = register_class(source) is register_class(target)
-            return v if same else self.unary(UnOp.FCVT, register_class(target), v)
-        if target.size < 4:
-            return self.extended(self.unary(UnOp.F2S, Ty.I32, v), target)
-        return self.unary(UnOp.F2S if _is_signed(target) else UnOp.F2U, register_class(target), v)
-
-    def _integer_converted(self, v: VReg, source: ct.CType, target: ct.CType) -> VReg:
-        assert isinstance(source, ct.IntType) and isinstance(target, ct.IntType)
-        if target.size == 8:
-            if source.size == 8:
-                return v
-            return self.unary(UnOp.SEXT32 if source.signed else UnOp.ZEXT32, Ty.I64, v)
-        if source.size == 8:
-            v = self.unary(UnOp.TRUNC, Ty.I32, v)
-            return self.extended(v, target)
-        if target.size == 4:
-            return v
-        fits = source.size < target.size and (target.signed or not source.signed)
-        if fits or (source.size == target.size and source.signed == target.signed):
-            return v
-        return self.extended(v, target)
-
-    def _truth_value(self, v: VReg, source: ct.CType) -> VReg:
-        if source.is_float:
-            zero = self.vreg(v.ty)
-            self.emit(ir.FConst(zero, 0))
-            return self.set_cond(Cond.FNE, v, zero)
-        if source.in_capability:
-            v = self.address(v)
-        return self.set_cond(Cond.NE, v, Imm(0))
 
     # -------------------------------------------------------- arithmetic
 
@@ -460,7 +292,7 @@ class ExpressionLowering(MemoryLowering):
                 self.branch_on(right, if_true, if_false)
             case t.Compare():
                 self.branch(*self._compared(e), if_true, if_false)
-            case t.Convert(operand=operand) if _keeps_truth(operand.type, e.type):
+            case t.Convert(operand=operand) if keeps_truth(operand.type, e.type):
                 self.branch_on(operand, if_true, if_false)
             case t.Comma(left=left, right=right):
                 self.effect(left)
@@ -497,16 +329,6 @@ class ExpressionLowering(MemoryLowering):
                 self.jump(end)
         self.start(end)
         return dst or result
-
-    def padded(self, size: int, align: int) -> tuple[int, int]:
-        """Size and alignment of a frame object, at least one byte, representable as bounds."""
-        from morello_isa.capability import representable_length, representable_mask
-
-        size = max(size, 1)
-        if size < 4096:
-            return size, align
-        mask = representable_mask(size)
-        return representable_length(size), max(align, (~mask & ((1 << 64) - 1)) + 1)
 
     def _comma(self, e: t.Comma) -> VReg | Mem | None:
         self.effect(e.left)
@@ -614,7 +436,7 @@ class ExpressionLowering(MemoryLowering):
         from guest.cc.abi import SLOT, anonymous_by_reference
 
         place = self.place(e.ap)
-        ap = self._loaded(place, e.ap.type)
+        ap = self.loaded(place, e.ap.type)
         assert isinstance(ap, VReg)
         slot = self.vreg(Ty.CAP)
         self.emit(ir.Unary(UnOp.COPY, slot, ap))
@@ -664,21 +486,6 @@ _INVERSE = {
     Cond.FEQ: Cond.FNE,
     Cond.FNE: Cond.FEQ,
 }
-
-
-def _is_signed(ty: ct.CType) -> bool:
-    return isinstance(ty, ct.IntType) and ty.signed
-
-
-def _keeps_truth(source: ct.CType, target: ct.CType) -> bool:
-    """Is a value non-zero exactly when its conversion is?"""
-    if isinstance(target, ct.IntType) and target.rank == 0:
-        return source.is_scalar
-    if source.is_pointer and target.in_capability:
-        return True
-    if isinstance(source, ct.IntType) and isinstance(target, ct.IntType):
-        return target.bits >= source.bits
-    return False
 
 
 def _is_simple(e: t.Expr) -> bool:

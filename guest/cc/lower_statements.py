@@ -1,4 +1,4 @@
-"""Lowering, part 6: statements, local objects, initialisers and whole functions."""
+"""Lowering, part 8: statements, local objects, initialisers and whole functions."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ def test_one_byte_inside_and_one_past_each_end(tmp_path, kind):
 
 
 def test_read_only_literal_and_missing_argument(tmp_path):
-    out, status, err = chain.run_emulated(tmp_path, PREAMBLE + 'use((char *)"text", 0); return 0; }')
+    _out, status, err = chain.run_emulated(tmp_path, PREAMBLE + 'use((char *)"text", 0); return 0; }')
     assert status == SIGSEGV_STATUS and "permission" in err, err
     _out, status, err = chain.run_emulated(tmp_path, PREAMBLE + "return sum(2, 5); }")
     assert status == SIGSEGV_STATUS and "bounds" in err, err
