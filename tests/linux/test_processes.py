@@ -275,3 +275,70 @@ def test_trace_decodes_capabilities(assemble, run) -> None:
     result = run(assemble(text), trace=True)
     assert result.out == "abc"
     assert "write(fd=1, buf='abc' {0x" in result.err and "rxRE tagged}, count=3) = 3" in result.err
+
+
+@pytest.mark.parametrize(("first", "second"), [(True, True), (True, False), (False, True)])
+def test_execve_between_kinds_of_programs(assemble, run, first, second) -> None:
+    """argv[1] is executed with argv[1:]; it answers with its argument count."""
+    if first:
+        start = "ldr c0, [c1, #16]\nadd c1, c1, #16\nsyscall 221\nexit_with #99"
+    else:
+        start = "ldr x0, [sp, #16]\nadd x1, sp, #16\nmov x2, #0\nsyscall 221\nexit_with #99"
+    count = "ldr x0, [csp]\nsyscall 94" if second else "ldr x0, [sp]\nsyscall 94"
+    target = assemble(count, name="target", purecap=second)
+    assert run(assemble(start, purecap=first), str(target), "x", "y").status == 3
+
+
+def test_execve_failures_leave_the_program_alive(assemble, run, tmp_path) -> None:
+    text = tmp_path / "text"
+    text.write_text("not a program")
+    text.chmod(0o755)
+    plain = tmp_path / "plain"
+    plain.write_text("not executable")
+    start = "ldr c0, [c1, #16]\nadd c1, c1, #16\nsyscall 221\nneg x0, x0\nsyscall 94"
+    program = assemble(start)
+    assert run(program, str(text)).status == 8
+    assert run(program, str(plain)).status == 13
+    assert run(program, str(tmp_path / "missing")).status == 2
+    assert run(program, str(tmp_path)).status in (2, 13)
+
+
+def test_clone3_sets_stack_and_thread_pointer(assemble, run) -> None:
+    text = """
+        sub csp, csp, #4080
+        mov c20, csp
+        add c21, csp, #2048
+        movz x1, #0x0f00
+        movk x1, #0x8, lsl #16
+        str x1, [c20]
+        stp xzr, xzr, [c20, #64]
+        mov x3, #1024
+        scbnds c2, c21, x3
+        str c2, [c20, #80]
+        mov x3, #1024
+        str x3, [c20, #96]
+        str c21, [c20, #112]
+        str xzr, [c20, #144]
+        mov c0, c20
+        mov x1, #160
+        syscall 435
+        cbz x0, child
+    spin:
+        ldr x1, [c20, #1024]
+        cbz x1, spin
+        mov x0, x1
+        syscall 94
+    child:
+        mov c3, csp
+        gclim x4, c3
+        cmp x4, x3
+        cset x5, eq
+        mrs c6, ctpidr_el0
+        chkeq c6, c21
+        cset x7, eq
+        add x5, x5, x7
+        str x5, [c20, #1024]
+        mov x0, #0
+        syscall 93
+    """
+    assert run(assemble(text)).status == 2
