@@ -12,7 +12,7 @@ from emulator.board.system import System
 from tests.board.build import build_image
 
 LIMIT = 200_000
-TESTBOARD_IMAGES = ("fault_codes", "page_attributes", "restricted", "sealed_pairs", "traps", "stage2")
+TESTBOARD_IMAGES = ("fault_codes", "page_attributes", "restricted", "sealed_pairs", "traps", "stage2", "host")
 
 
 def run_on_testboard(name: str) -> str:
