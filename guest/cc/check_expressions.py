@@ -150,8 +150,11 @@ class ExpressionChecker(ValueChecker):
         ty = ct.ArrayType(element, len(units) + 1)
         data = encode_units(element, [*units, 0])
         init = t.Init(ty.size, [t.InitPiece(0, t.Bytes(ty, node.at.loc, data))])
-        symbol = self.static_object("str", ty, init, node.at.loc)
-        symbol.attributes.section = ".rodata"
+        symbol = self.literals.get((element.name, data))
+        if symbol is None:
+            symbol = self.static_object("str", ty, init, node.at.loc)
+            symbol.attributes.section = ".rodata"
+            self.literals[element.name, data] = symbol
         return t.SymbolRef(ty, node.at.loc, symbol)
 
     def _function_name(self, node: s.FunctionName) -> t.Expr:

@@ -54,6 +54,7 @@ class TypeChecker:
         self.unit = t.Unit()
         self.function: Symbol | None = None
         self.static_number = 0
+        self.literals: dict[tuple[str, bytes], Symbol] = {}
 
     # -------------------------------------------------------- services of the later parts
 

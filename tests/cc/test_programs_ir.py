@@ -11,6 +11,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import chain
 import ir_interpreter
+import random_calls
 import random_programs
 
 from guest.cc.compile import compile_c
@@ -41,4 +42,11 @@ def test_same_output_and_status_as_gcc(path, tmp_path):
 @pytest.mark.parametrize("seed", range(12))
 def test_random_program(seed, tmp_path):
     text = random_programs.program(seed)
+    assert run_ir(text) == chain.run_gcc(tmp_path, text)
+
+
+@needs_gcc
+@pytest.mark.parametrize("seed", range(10))
+def test_random_calls(seed, tmp_path):
+    text = random_calls.program(seed)
     assert run_ir(text) == chain.run_gcc(tmp_path, text)
