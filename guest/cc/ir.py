@@ -587,7 +587,10 @@ class DataBlockCap:
 
 @dataclass(slots=True)
 class Data:
-    """One object with static storage. `bytes_` is None for zero-initialised (.bss) objects."""
+    """One object with static storage. `bytes_` is None for zero-initialised (.bss) objects.
+
+    `type_id` and `c_name` are for the debugger; objects without a name in C have type_id None.
+    """
 
     name: str
     size: int
@@ -601,6 +604,8 @@ class Data:
     is_hidden: bool = False
     is_common: bool = False
     section: str | None = None
+    type_id: int | None = None
+    c_name: str = ""
 
 
 @dataclass(slots=True)

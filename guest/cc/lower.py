@@ -131,6 +131,8 @@ class ModuleLowering:
             is_hidden=a.hidden,
             is_common=False,
             section=None if a.section == ".rodata" else a.section,
+            type_id=None if symbol.link_name.startswith(".L") else self.state.types.type_id(ty),
+            c_name=symbol.name,
         )
         if isinstance(init, t.Init):
             self._fill(data, init, symbol)

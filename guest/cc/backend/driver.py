@@ -31,7 +31,7 @@ def compile_module(module: ir.Module, options: Options | None = None) -> str:
     for data in module.data:
         body += emit.data_text(data, options)
     if options.debug:
-        body += dwarf.debug_sections(module.name, described, module.debug_types)
+        body += dwarf.debug_sections(module.name, described, module.debug_types, module.data)
     return "\n".join([*_header(module, files), *body, *_footer(module, options)]) + "\n"
 
 

@@ -17,7 +17,7 @@ DWARF_C0 = 198
 DWARF_V0 = 64
 DWARF_SP = 31
 DW_LANG_C99 = 0x0C
-OP_REG0, OP_REGX, OP_FBREG = 0x50, 0x90, 0x91
+OP_ADDR, OP_REG0, OP_REGX, OP_FBREG = 0x03, 0x50, 0x90, 0x91
 
 # Abbreviation codes, each with tag, children flag and (attribute, form) pairs.
 (
@@ -41,7 +41,8 @@ OP_REG0, OP_REGX, OP_FBREG = 0x50, 0x90, 0x91
     FUNCTION_TYPE,
     FUNCTION_TYPE_VOID,
     FORMAL,
-) = range(1, 21)
+    GLOBAL,
+) = range(1, 22)
 _ADDR, _DATA8, _STRING, _DATA1 = 0x01, 0x07, 0x08, 0x0B
 _SDATA, _UDATA, _REF4, _SEC, _EXPR = 0x0D, 0x0F, 0x13, 0x17, 0x18
 _NAME, _TYPE, _SIZE = (0x03, _STRING), (0x49, _REF4), (0x0B, _UDATA)
@@ -68,6 +69,7 @@ ABBREVIATIONS: dict[int, tuple[int, bool, tuple[tuple[int, int], ...]]] = {
     FUNCTION_TYPE: (0x15, True, (_TYPE,)),
     FUNCTION_TYPE_VOID: (0x15, True, ()),
     FORMAL: (0x05, False, (_TYPE,)),
+    GLOBAL: (0x34, False, (_NAME, _TYPE, (0x3F, _DATA1), _LOCATION)),
 }
 
 
@@ -197,7 +199,9 @@ PREAMBLE = [
 ]
 
 
-def debug_sections(name: str, functions: list[FunctionInfo], types: list[object]) -> list[str]:
+def debug_sections(
+    name: str, functions: list[FunctionInfo], types: list[object], objects: list[ir.Data]
+) -> list[str]:
     """Everything but the line table, which the assembler makes from `.loc`."""
     text = _Text()
     for line in PREAMBLE:
@@ -227,11 +231,22 @@ def debug_sections(name: str, functions: list[FunctionInfo], types: list[object]
     for number, entry in enumerate(types):
         text.line(f".Ltype{number}:")
         _type_entry(text, entry)
+    for data in objects:
+        if data.type_id is not None and data.type_id >= 0 and not data.is_thread_local:
+            _global_entry(text, data)
     for function in functions:
         _function_entry(text, function)
     text.raw(b"\0")
     text.line(".Ldebug_info_end:")
     return text.lines
+
+
+def _global_entry(text: _Text, data: ir.Data) -> None:
+    text.raw(bytes([GLOBAL]))
+    text.string(data.c_name)
+    text.reference(data.type_id or 0)
+    text.raw(bytes([not data.is_static]) + uleb(9) + bytes([OP_ADDR]))
+    text.line(f"\t.xword {data.name}")
 
 
 def _function_entry(text: _Text, function: FunctionInfo) -> None:
