@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TextIO
 
 from emulator.board.system import System
-from morello_isa.disassemble import disassemble
 from morello_isa.errors import UserError
 
 TRACE_TOPICS = ("isa", "sys", "exc", "mmu", "dev", "psci")
@@ -93,4 +92,6 @@ def _place(system: System, pc: int) -> str:
 
 
 def _text(system: System, pc: int, word: int) -> str:
+    from morello_isa.disassemble import disassemble
+
     return disassemble(word, pc, system.pe.pstate.c64)

@@ -35,7 +35,6 @@ class TranslationContext:
     in_host: bool
     secure: bool
     pan: bool
-    uao: bool
     sctlr: int
     tcr: int
     ttbr0: int

@@ -34,27 +34,16 @@ _ACCESS_TYPES = (
     AccessType(write=True, valid_capability=True),
     AccessType(write=True, valid_capability=True, unprivileged=True),
 )
-_READ_KIND = {
-    Access.NORMAL: _READ,
-    Access.UNPRIVILEGED: _USER_READ,
-    Access.ATOMIC: _READ_WRITE,
-    Access.ORDERED: _READ,
-    Access.CACHE: _READ,
-}
-_WRITE_KIND = {
-    Access.NORMAL: _WRITE,
-    Access.UNPRIVILEGED: _USER_WRITE,
-    Access.ATOMIC: _READ_WRITE,
-    Access.ORDERED: _WRITE,
-    Access.CACHE: _READ,
-}
-_CAP_WRITE_KIND = {
-    Access.NORMAL: _CAP_WRITE,
-    Access.UNPRIVILEGED: _USER_CAP_WRITE,
-    Access.ATOMIC: _READ_WRITE,
-    Access.ORDERED: _CAP_WRITE,
-    Access.CACHE: _READ,
-}
+# Indexed by Access: NORMAL, UNPRIVILEGED, ATOMIC, ORDERED, CACHE.
+_READ_KIND = (_READ, _USER_READ, _READ_WRITE, _READ, _READ)
+_WRITE_KIND = (_WRITE, _USER_WRITE, _READ_WRITE, _WRITE, _READ)
+_CAP_WRITE_KIND = (_CAP_WRITE, _USER_CAP_WRITE, _READ_WRITE, _CAP_WRITE, _READ)
+# Registers of each stage 1 regime (EL1&0, EL2 or EL2&0, EL3) and those of all.
+_REGIME_REGISTERS = tuple(
+    tuple(f"{name}_EL{el}" for name in ("SCTLR", "TCR", "TTBR0", "TTBR1", "MAIR", "CCTLR"))
+    for el in (1, 2, 3)
+)
+_COMMON_REGISTERS = ("HCR_EL2", "SCR_EL3", "VTCR_EL2", "VTTBR_EL2", "SCTLR_EL2")
 _MAX_CONTEXTS = 64
 _PAGE_MASK = 0xFFF
 _ELEMENT_BYTES = 8
@@ -80,6 +69,17 @@ class _Page:
             self.tag_start = self.start >> 4
 
 
+class _ContextState:
+    """A translation context with its TLB: pages by virtual page number and kind of access."""
+
+    __slots__ = ("context", "mapping", "tlb")
+
+    def __init__(self, context: TranslationContext) -> None:
+        self.context = context
+        self.mapping = context.fetch_mapping
+        self.tlb: dict[int, _Page] = {}
+
+
 class Mmu:
     """Memory of `pe` on a board: both stages of translation, tags, devices."""
 
@@ -91,7 +91,7 @@ class Mmu:
         self.read_pages: dict[int, PageWindow] = {}
         self.write_pages: dict[int, PageWindow] = {}
         self.on_code_change: Callable[[], None] = lambda: None
-        self._contexts: dict[TranslationContext, dict[int, _Page]] = {}
+        self._contexts: dict[tuple[object, ...], _ContextState] = {}
         self._write_window_page: dict[int, int] = {}
         self._code_mapping: dict[int, tuple[object, ...]] = {}
         self._context = self._build_context(pe.pstate.el)
@@ -105,28 +105,39 @@ class Mmu:
         """What translations at exception level `el` depend on now."""
         pe = self._pe
         values = pe.sysregs.values.get
-        scr, hcr = values("SCR_EL3", 0), values("HCR_EL2", 0)
+        hcr, scr, vtcr, vttbr, sctlr_el2 = (values(name, 0) for name in _COMMON_REGISTERS)
         non_secure = scr & 1
         in_host = bool(non_secure and hcr >> 34 & 1 and (el == 2 or (el == 0 and hcr >> 27 & 1)))
         regime = el if el else (2 if in_host else 1)
+        sctlr, tcr, ttbr0, ttbr1, mair, cctlr = (values(n, 0) for n in _REGIME_REGISTERS[regime - 1])
         return TranslationContext(
             el=el,
             in_host=in_host,
             secure=el == 3 or not non_secure,
             pan=pe.pstate.pan,
-            uao=pe.pstate.uao,
-            sctlr=values(f"SCTLR_EL{regime}", 0),
-            tcr=values(f"TCR_EL{regime}", 0),
-            ttbr0=values(f"TTBR0_EL{regime}", 0),
-            ttbr1=values(f"TTBR1_EL{regime}", 0) if regime < 3 else 0,
-            mair=values(f"MAIR_EL{regime}", 0),
-            tgen=values(f"CCTLR_EL{regime}", 0) & 3,
+            sctlr=sctlr,
+            tcr=tcr,
+            ttbr0=ttbr0,
+            ttbr1=ttbr1,
+            mair=mair,
+            tgen=cctlr & 3,
             hcr=hcr,
             scr=scr,
-            vtcr=values("VTCR_EL2", 0),
-            vttbr=values("VTTBR_EL2", 0),
-            sctlr_el2=values("SCTLR_EL2", 0),
+            vtcr=vtcr,
+            vttbr=vttbr,
+            sctlr_el2=sctlr_el2,
             has_stage2=bool(non_secure and not in_host and el <= 1),
+        )
+
+    def _context_key(self, el: int) -> tuple[object, ...]:
+        """Equal keys mean equal contexts; cheaper to make than a context."""
+        values = self._pe.sysregs.values.get
+        regimes = _REGIME_REGISTERS if el == 0 else _REGIME_REGISTERS[el - 1 : el]
+        return (
+            el,
+            self._pe.pstate.pan,
+            *[values(name, 0) for name in _COMMON_REGISTERS],
+            *[values(name, 0) for regime in regimes for name in regime],
         )
 
     def context_changed(self) -> None:
@@ -135,19 +146,19 @@ class Mmu:
         The engine keeps decoded instructions by exception level and address; it has to forget them when
         the mapping at a level is not the one that was used there before.
         """
-        context = self._build_context(self._pe.pstate.el)
-        self._context = context
-        self._drop_windows()
-        mapping = context.fetch_mapping
-        if self._code_mapping.get(context.el, mapping) != mapping:
-            self.on_code_change()
-        self._code_mapping[context.el] = mapping
-        tlb = self._contexts.get(context)
-        if tlb is None:
+        el = self._pe.pstate.el
+        key = self._context_key(el)
+        state = self._contexts.get(key)
+        if state is None:
             if len(self._contexts) >= _MAX_CONTEXTS:
                 self._contexts.clear()
-            tlb = self._contexts[context] = {}
-        self._tlb = tlb
+            state = self._contexts[key] = _ContextState(self._build_context(el))
+        self._context = state.context
+        self._tlb = state.tlb
+        self._drop_windows()
+        if self._code_mapping.get(el, state.mapping) != state.mapping:
+            self.on_code_change()
+        self._code_mapping[el] = state.mapping
 
     def _drop_windows(self) -> None:
         self.read_pages.clear()

@@ -272,6 +272,19 @@ def test_kernel_gets_the_tree_the_initrd_and_the_command_line(image) -> None:
     assert main([*common, "--initrd", str(initrd), "--append", "console=ttyAMA0"]) == 0
 
 
+def test_kernel_image_header_decides_the_place(image, capsys) -> None:
+    """The arm64 Image header: text_offset from the start of RAM; a senseless one is refused."""
+    exit_code = assemble("adr x1, block\n mov w0, #0x18\n hlt #0xf000\n.balign 8\nblock: .quad 0x20026, 5")
+    offset = struct.unpack_from("<Q", exit_code, struct.unpack_from("<Q", exit_code, 32)[0] + 8)[0]
+    code = exit_code[offset : offset + 64]
+    branch = (0x1400_0000 | 16).to_bytes(4, "little") + bytes(4)
+    for text_offset, expected in ((0x20_0000, 5), (1 << 40, 126)):
+        header = branch + struct.pack("<QQQ", text_offset, 4096, 0) + bytes(24) + b"ARM\x64" + bytes(4)
+        path = image(header + code, "Image")
+        assert main(["boot", "--board", "virt", "--kernel", str(path), *QUIET]) == expected
+    assert "broken header" in capsys.readouterr().err
+
+
 def test_dump_of_the_tree(image, tmp_path: Path) -> None:
     out = tmp_path / "out.dtb"
     kernel = image(assemble("b ."), "kernel")

@@ -49,7 +49,6 @@ def context(el: int = 1, **changes: int | bool) -> TranslationContext:
         in_host=False,
         secure=False,
         pan=False,
-        uao=False,
         sctlr=0x1005,
         tcr=0,
         ttbr0=0,
