@@ -1,15 +1,12 @@
 /*
- * One walk over a function body: full validation, and (with `emit`) translation to the register code of ops.h.
- *
- * load_module() walks every body without emitting; the interpreter walks a body again, emitting, when the function is
- * first called. So every type check exists once, and start-up pays translation only for code that runs.
+ * One walk over a function body: full validation, and translation to the register code of ops.h. Translating costs about
+ * a tenth of the walk, so it is done for every function when the module is loaded.
  *
  * The operand stack is simulated. An entry is a value in its own slot (n_locals + position), or, not yet copied
  * anywhere, a local or a constant; instructions then name the local's slot directly. Entries are brought to their own
  * slots where control flow meets. A local about to be overwritten is first copied for the entries which still mean it.
  *
- * Code after an unconditional branch is validated but not emitted (`live` is false there, and everywhere when only
- * validating).
+ * Code after an unconditional branch is validated but not emitted (`live` is false there).
  */
 #include "compile.h"
 
@@ -526,14 +523,8 @@ static void compile_ref(struct compiler *c, uint8_t opcode)
 
 /* ---- the walk ---- */
 
-static void compile_instruction(struct compiler *c)
+static void compile_instruction(struct compiler *c, uint8_t opcode)
 {
-    uint8_t opcode = read_u8(&c->r);
-    const struct op_row *row = &op_rows[opcode];
-    if (row->form != FORM_NONE) {
-        compile_row(c, row);
-        return;
-    }
     switch (opcode) {
     case 0x00:
         emit(c, OP_UNREACHABLE, 0);
@@ -583,9 +574,6 @@ static void compile_instruction(struct compiler *c)
     case 0x1c:
         compile_typed_select(c);
         break;
-    case 0x20:
-        compile_local_get(c);
-        break;
     case 0x21:
         compile_local_set(c, false);
         break;
@@ -609,9 +597,6 @@ static void compile_instruction(struct compiler *c)
         break;
     case 0x40:
         compile_memory_size(c, true);
-        break;
-    case 0x41:
-        push_constant(c, TYPE_I32, (uint32_t)read_leb_i32(&c->r));
         break;
     case 0x42:
         push_constant(c, TYPE_I64, (uint64_t)read_leb_i64(&c->r));
@@ -646,6 +631,25 @@ static void compile_instruction(struct compiler *c)
     }
 }
 
+/* All instructions up to the end of the function. The most frequent ones come first. */
+static void compile_body(struct compiler *c)
+{
+    while (c->n_labels > 0 && c->r.p < c->r.end) { /* an error moves the cursor to the end */
+        uint8_t opcode = *c->r.p++;
+        const struct op_row *row = &op_rows[opcode];
+        if (opcode == 0x20)
+            compile_local_get(c);
+        else if (opcode == 0x41)
+            push_constant(c, TYPE_I32, (uint32_t)read_leb_i32(&c->r));
+        else if (row->form != FORM_NONE)
+            compile_row(c, row);
+        else
+            compile_instruction(c, opcode);
+    }
+    if (!c->r.error && (c->n_labels > 0 || c->r.p != c->r.end))
+        fail(c, "END opcode expected");
+}
+
 /* Parameter types, then the declared locals, one byte each. */
 static void read_locals(struct compiler *c)
 {
@@ -675,7 +679,7 @@ static void read_locals(struct compiler *c)
     c->local_types = types->block;
 }
 
-static void finish_function(struct compiler *c, bool with_code)
+static void finish_function(struct compiler *c)
 {
     struct wasm_function *function = c->function;
     uint32_t n_results = function->type->n_results;
@@ -688,19 +692,17 @@ static void finish_function(struct compiler *c, bool with_code)
     }
     function->n_locals = c->n_locals;
     function->frame_slots = slots;
-    if (with_code) {
-        size_t bytes = c->position * sizeof(union unit);
-        union unit *code = arena_alloc(&c->module->arena, bytes);
-        if (!code) {
-            fail(c, "allocate memory failed");
-            return;
-        }
-        memcpy(code, c->units, bytes);
-        function->code = code;
+    size_t bytes = c->position * sizeof(union unit);
+    union unit *code = arena_alloc(&c->module->arena, bytes);
+    if (!code) {
+        fail(c, "allocate memory failed");
+        return;
     }
+    memcpy(code, c->units, bytes);
+    function->code = code;
 }
 
-bool compile_function(struct wasm_module *module, struct wasm_function *function, bool with_code, const char **error)
+bool compile_function(struct wasm_module *module, struct wasm_function *function, const char **error)
 {
     struct compiler compiler;
     struct compiler *c = &compiler;
@@ -712,7 +714,7 @@ bool compile_function(struct wasm_module *module, struct wasm_function *function
     c->function = function;
     c->scratch = &module->scratch;
     c->last = NO_POSITION;
-    c->live = with_code;
+    c->live = true;
     reserve_units(c, INSTRUCTION_UNITS);
     reserve_operands(c);
     read_locals(c);
@@ -720,16 +722,9 @@ bool compile_function(struct wasm_module *module, struct wasm_function *function
     body.results = function->type->types + function->type->n_params;
     body.n_results = function->type->n_results;
     push_label(c, LABEL_BLOCK, &body);
-    while (!c->r.error && c->n_labels > 0) {
-        if (c->r.p == c->r.end)
-            fail(c, "END opcode expected");
-        else
-            compile_instruction(c);
-    }
-    if (!c->r.error && c->r.p != c->r.end)
-        fail(c, "END opcode expected");
+    compile_body(c);
     if (!c->r.error)
-        finish_function(c, with_code);
+        finish_function(c);
     *error = c->r.error;
     return c->r.error == NULL;
 }

@@ -322,7 +322,7 @@ void compile_else(struct compiler *c)
     label->else_chain = NO_POSITION;
     label->kind = LABEL_ELSE;
     label->is_unreachable = false;
-    c->live = label->was_live;
+    c->live = label->was_live && !c->r.error;
     push_all(c, label->params, label->n_params);
 }
 
@@ -358,7 +358,7 @@ void compile_end(struct compiler *c)
     check_block_end(c);
     bind(c, label->chain);
     bind(c, label->else_chain);
-    c->live = label->was_live;
+    c->live = label->was_live && !c->r.error;
     struct label ended = *label;
     c->label = &c->labels[--c->n_labels - 1];
     push_all(c, ended.results, ended.n_results);

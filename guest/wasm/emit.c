@@ -21,9 +21,11 @@ bool scratch_reserve(struct scratch *scratch, uint32_t bytes)
     return true;
 }
 
+/* Nothing is emitted any more: what the emitting functions rely on has not been checked. */
 void fail(struct compiler *c, const char *error)
 {
     reader_fail(&c->r, error);
+    c->live = false;
 }
 
 /* ---- emission ---- */
@@ -36,7 +38,6 @@ void reserve_units(struct compiler *c, uint32_t units)
         c->units_limit = c->scratch->units.capacity / (uint32_t)sizeof(union unit);
     } else {
         fail(c, "allocate memory failed");
-        c->live = false;
     }
 }
 
@@ -46,7 +47,8 @@ void emit(struct compiler *c, uint32_t op, uint32_t a)
         return;
     if (c->position + INSTRUCTION_UNITS > c->units_limit)
         reserve_units(c, INSTRUCTION_UNITS);
-    put_pair(c, op, a);
+    if (c->live)
+        c->units[c->position++].w = op | a << 16;
     c->last = NO_POSITION;
 }
 

@@ -319,13 +319,6 @@ static bool run(struct wasm_exec_env *env, const struct wasm_function *function,
         fp = &A;
         goto enter;
     }
-    HANDLER(COMPILE): { /* a stub, entered with the callee's frame; slots are known since validation */
-        const char *error;
-        if (!compile_function(module, &module->functions[ip[1].w], true, &error))
-            TRAP(error);
-        ip = functions[ip[1].w].code;
-        DISPATCH;
-    }
     HANDLER(NATIVE): {
         function = &functions[ip[1].w];
         env->frame = frame;

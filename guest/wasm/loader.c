@@ -164,6 +164,17 @@ static bool is_wasi_module(const char *name)
     return strcmp(name, "wasi_snapshot_preview1") == 0 || strcmp(name, "wasi_unstable") == 0;
 }
 
+/* The code of an import: one instruction that calls the native. */
+static const union unit *call_code(struct loader *l, uint32_t index)
+{
+    union unit *code = allocate(l, 2, sizeof *code);
+    if (code) {
+        code[0].h[0] = OP_NATIVE;
+        code[1].w = index;
+    }
+    return code;
+}
+
 static void load_import_function(struct loader *l, const char *module_name, const char *name)
 {
     struct wasm_module *module = l->module;
@@ -177,6 +188,7 @@ static void load_import_function(struct loader *l, const char *module_name, cons
     function->frame_slots = type->n_params > type->n_results ? type->n_params : type->n_results;
     function->index = module->n_functions++;
     function->native = native;
+    function->code = call_code(l, function->index);
     native->module_name = module_name;
     native->name = name;
     module->n_imports = module->n_functions;
@@ -497,24 +509,13 @@ static void load_code(struct loader *l, uint32_t count)
     l->n_bodies = count;
 }
 
-/* Until a function is called for the first time its code is a stub that has it translated; an import's stays a stub. */
-static void make_stubs(struct wasm_module *module)
-{
-    for (uint32_t i = 0; i < module->n_functions; i++) {
-        struct wasm_function *function = &module->functions[i];
-        function->stub[0].h[0] = function->native ? OP_NATIVE : OP_COMPILE;
-        function->stub[1].w = i;
-        function->code = function->stub;
-    }
-}
-
 /* Bodies are checked last: they may refer to the data count, which stands before, and to everything else. */
-static void validate_functions(struct loader *l)
+static void compile_functions(struct loader *l)
 {
     struct wasm_module *module = l->module;
     for (uint32_t i = module->n_imports; i < module->n_functions && !l->r.error; i++) {
         const char *error = NULL;
-        if (!compile_function(module, &module->functions[i], false, &error))
+        if (!compile_function(module, &module->functions[i], &error))
             load_fail(l, error);
     }
 }
@@ -632,8 +633,7 @@ bool load_module(struct wasm_module *module, const uint8_t *bytes, uint32_t size
         load_fail(&loader, "unknown binary version");
     loader.r.p = loader.r.error ? loader.r.end : bytes + 8;
     load_sections(&loader);
-    validate_functions(&loader);
-    make_stubs(module);
+    compile_functions(&loader);
     *error = loader.r.error;
     return loader.r.error == NULL;
 }

@@ -188,7 +188,7 @@
 
 /*
  * The rest, each with its own layout (units in braces):
- *   COMPILE, NATIVE   {op, -}{function}            stubs: translate, or call the import, then go on
+ *   NATIVE            {op, -}{function}            the code of an import: call it and return
  *   EXIT              {op, -}                      leaves the interpreter
  *   UNREACHABLE       {op, -}
  *   COPY              {op, A}{B, -}
@@ -210,7 +210,7 @@
  *   DATA_DROP, ELEM_DROP {op, -}{segment}
  */
 #define OPS_OTHER(X)                                                                                                   \
-    X(COMPILE) X(NATIVE) X(EXIT) X(UNREACHABLE) X(COPY) X(CONST32) X(CONST64) X(SELECT)                                \
+    X(NATIVE) X(EXIT) X(UNREACHABLE) X(COPY) X(CONST32) X(CONST64) X(SELECT)                                \
     X(BR) X(BR_IF) X(BR_UNLESS) X(BR_TABLE) X(RETURN0) X(RETURN1) X(RETURN_N) X(CALL) X(CALL_INDIRECT)                 \
     X(GLOBAL_GET) X(GLOBAL_SET) X(TABLE_GET) X(TABLE_SET) X(WIDE_ADDRESS) X(I32_LOAD_AT) X(I32_STORE_AT)               \
     X(MEMORY_SIZE) X(MEMORY_GROW) X(MEMORY_INIT) X(MEMORY_COPY) X(MEMORY_FILL) X(DATA_DROP)                            \

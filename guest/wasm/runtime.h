@@ -140,7 +140,7 @@ struct native_function {
 };
 
 struct wasm_function {
-    const union unit *code;   /* an OP_COMPILE or OP_NATIVE stub until translated */
+    const union unit *code;   /* an import's is OP_NATIVE */
     const struct func_type *type;
     uint32_t frame_slots;     /* locals + deepest operand stack */
     uint32_t n_params;
@@ -149,7 +149,6 @@ struct wasm_function {
     const uint8_t *body;      /* local declarations and expression; NULL for imports */
     const uint8_t *body_end;
     struct native_function *native;
-    union unit stub[2];
 };
 
 struct limits {
@@ -238,8 +237,8 @@ struct wasm_module {
 /* ---- loader.c, compile.c ---- */
 
 bool load_module(struct wasm_module *module, const uint8_t *bytes, uint32_t size, const char **error);
-/* Validate a body and find its frame size; `emit` also translates it into function->code. */
-bool compile_function(struct wasm_module *module, struct wasm_function *function, bool emit, const char **error);
+/* Validate a body, translate it into function->code and find its frame size. */
+bool compile_function(struct wasm_module *module, struct wasm_function *function, const char **error);
 const struct export_entry *find_export(const struct wasm_module *module, const char *name, uint8_t kind);
 
 /* ---- natives.c ---- */

@@ -3,7 +3,7 @@
  * that embedders written for it find what they know; only what is declared here is offered.
  *
  * Differences: `RuntimeInitArgs` carries the host services (see host_services.h), and the buffer given to
- * wasm_runtime_load() must stay unchanged until wasm_runtime_unload(): function bodies are compiled from it on demand.
+ * wasm_runtime_load() must stay unchanged until wasm_runtime_unload(): data segments are read from it.
  */
 #ifndef WASM_EXPORT_H
 #define WASM_EXPORT_H

@@ -1,6 +1,6 @@
 /*
- * Test driver: loads mutated and truncated copies of a module. What still validates is instantiated and every function
- * of it translated. Nothing is run. Prints how many copies validated; a crash or sanitizer report is the failure.
+ * Test driver: loads mutated and truncated copies of a module. What still validates (and so was translated) is
+ * instantiated. Nothing is run. Prints how many copies validated; a crash or sanitizer report is the failure.
  *
  *   mutate_main MODULE SEED COUNT [DUMP]    with DUMP, write each copy's verdict and the copy itself to DUMP
  */
@@ -38,13 +38,6 @@ static int try_module(uint8_t *bytes, uint32_t size)
     wasm_module_t module = wasm_runtime_load(bytes, size, error, sizeof error);
     if (!module)
         return 0;
-    for (uint32_t i = module->n_imports; i < module->n_functions; i++) {
-        const char *why;
-        if (!compile_function(module, &module->functions[i], true, &why)) {
-            printf("function %u validated but did not translate: %s\n", (unsigned)i, why);
-            exit(1);
-        }
-    }
     if (module->start == NO_INDEX && module->memory.min < 64 && !find_export(module, "_initialize", EXTERNAL_FUNCTION)) {
         wasm_module_inst_t instance = wasm_runtime_instantiate(module, 4096, 0, error, sizeof error);
         if (instance)
