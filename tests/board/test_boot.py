@@ -321,3 +321,41 @@ def test_ctrl_a_x_leaves(image) -> None:
     os.write(leader, b"\x01x")
     assert process.wait(60) == 0
     os.close(leader)
+
+
+def test_console_on_a_pseudo_terminal(image) -> None:
+    """--serial pty: the name is told on stderr; whoever opens it talks to the UART."""
+    definitions = DEVICE_BOARDS["virt"]
+    path = image(build_image("uarts", definitions["BASE"], tuple(definitions.items())))
+    command = [
+        sys.executable,
+        "-m",
+        "emulator.cli.main",
+        "boot",
+        "--board",
+        "virt",
+        "--serial",
+        "pty",
+        str(path),
+    ]
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    name = process.stderr.readline().split()[-1]
+    terminal = os.open(name, os.O_RDWR | os.O_NOCTTY)
+    os.write(terminal, b"ping")
+    assert os.read(terminal, 100)[:1] == b"P"
+    assert process.wait(60) == 0
+    os.close(terminal)
+    process.stderr.close()
+
+
+def test_virtio_console_and_second_uart(image, tmp_path: Path) -> None:
+    """The virtio console appears when it is connected; both UARTs have their own outlets."""
+    definitions = DEVICE_BOARDS["virt"]
+    path = image(build_image("uarts", definitions["BASE"], tuple(definitions.items())))
+    first, second = tmp_path / "first", tmp_path / "second"
+    command = [sys.executable, "-m", "emulator.cli.main", "boot", "--board", "virt"]
+    command += ["--serial", "stdio", "--serial2", f"file:{second}", "--virtio-console", f"file:{first}"]
+    done = subprocess.run([*command, str(path)], input=b"ping", capture_output=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (0, b"PINGOK\n"), done
+    assert second.read_bytes() == b"second\n" and first.read_bytes() == b""
