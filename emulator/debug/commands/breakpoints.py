@@ -1,0 +1,126 @@
+"""What to stop at."""
+
+from __future__ import annotations
+
+import re
+
+from emulator.debug.commands import Takes, command
+from emulator.debug.errors import CommandError
+from emulator.debug.shell import Shell
+from emulator.debug.stops import Breakpoint, CatchKind, WatchKind
+from emulator.linux.signals import SIGNAL_MAX, signal_name
+from emulator.linux.syscalls import TABLE
+
+_BREAK = re.compile(r"(?P<place>.+?)(?:\s+if\s+(?P<condition>.+?))?(?:\s+count\s+(?P<count>\d+))?$")
+
+
+def _add(shell: Shell, arguments: str, temporary: bool) -> None:
+    debugger = shell.debugger
+    match = _BREAK.match(arguments or f"*{debugger.task.pe.pc:#x}")
+    assert match is not None
+    count = int(match["count"] or 1)
+    point = debugger.points.add_breakpoint(
+        match["place"], match["condition"] or "", temporary, max(count - 1, 0)
+    )
+    shell.write(_added(shell, point))
+
+
+def _added(shell: Shell, point: Breakpoint) -> str:
+    kind = "Temporary breakpoint" if point.temporary else "Breakpoint"
+    if not point.addresses:
+        return f"{kind} {point.number} at {point.place} (pending: nothing loaded has it yet)"
+    names = shell.debugger.names
+    places = ", ".join(f"{a:#x} {names.where(shell.debugger.process, a)}".rstrip() for a in point.addresses)
+    row = names.line(shell.debugger.process, point.addresses[0])
+    line = f"  {row.file}:{row.line}" if row is not None else ""
+    return f"{kind} {point.number} at {places}{line}"
+
+
+@command("break", aliases=("b",), category="stops", takes=Takes.PLACE)
+def break_(shell: Shell, arguments: str) -> None:
+    """Stop before the instruction at a place.
+
+    break PLACE [if CONDITION] [count N]: PLACE is a symbol, FILE:LINE, LINE or *ADDRESS (default: here);
+    it stops from the Nth time on that the condition holds. A place that isn't loaded yet stays pending.
+    """
+    _add(shell, arguments, temporary=False)
+
+
+@command("tbreak", aliases=("tb",), category="stops", takes=Takes.PLACE)
+def tbreak(shell: Shell, arguments: str) -> None:
+    """Stop at a place once.
+
+    tbreak PLACE [if CONDITION] [count N]
+    """
+    _add(shell, arguments, temporary=True)
+
+
+@command("delete", aliases=("d",), category="stops", takes=Takes.EXPRESSION)
+def delete(shell: Shell, arguments: str) -> None:
+    """Delete breakpoints, watches and catches.
+
+    delete [NUMBER…]: all without numbers.
+    """
+    if not arguments:
+        shell.debugger.points.clear()
+        shell.write("all breakpoints deleted")
+        return
+    for word in arguments.split():
+        if not word.isdecimal():
+            raise CommandError(f"'{word}' is not a breakpoint's number")
+        shell.debugger.points.delete(int(word))
+
+
+@command("watch", category="stops", takes=Takes.EXPRESSION)
+def watch(shell: Shell, arguments: str) -> None:
+    """Stop when memory changes: its data, a tag, or a capability.
+
+    watch [data|tag|cap] ADDRESS [SIZE]: SIZE in bytes, 8 for data and 16 for tags and capabilities if not
+    given. Runs one instruction at a time, so it is slower.
+    """
+    first, _, rest = arguments.partition(" ")
+    kinds = {"data": WatchKind.DATA, "tag": WatchKind.TAG, "cap": WatchKind.CAPABILITY}
+    kind = kinds.get(first, WatchKind.DATA)
+    place = rest if first in kinds else arguments
+    address, size = address_and_size(shell, place, 8 if kind is WatchKind.DATA else 16)
+    point = shell.debugger.points.add_watch(kind, place, address, size)
+    end = point.address + point.size
+    shell.write(f"Watch {point.number} of {kind.value} at [{point.address:#x},{end:#x})")
+
+
+@command("catch", category="stops", takes=Takes.WORDS, words=("fault", "syscall", "compartment", "signal"))
+def catch(shell: Shell, arguments: str) -> None:
+    """Stop at events: system calls, signals, crossings between compartments.
+
+    catch syscall [NAME…] | signal [NAME…] | compartment | fault: faults always stop the program, before a
+    signal is delivered.
+    """
+    words = arguments.split()
+    kinds = {kind.value: kind for kind in CatchKind}
+    if not words or words[0] not in kinds:
+        raise CommandError("catch what? fault, syscall, compartment or signal")
+    kind, names = kinds[words[0]], frozenset(words[1:])
+    if kind is CatchKind.SYSCALL:
+        _check_names(names, {row.name for row in TABLE.values()}, "system call")
+    elif kind is CatchKind.SIGNAL:
+        _check_names(names, {signal_name(n) for n in range(1, SIGNAL_MAX + 1)}, "signal")
+    elif names:
+        raise CommandError(f"catch {kind.value} takes no names")
+    point = shell.debugger.points.add_catch(kind, names)
+    shell.write(f"Catch {point.number} of {kind.value}" + (f" {' '.join(sorted(names))}" if names else ""))
+
+
+def _check_names(names: frozenset[str], known: set[str], what: str) -> None:
+    for name in names:
+        if name not in known:
+            raise CommandError(f"there is no {what} '{name}'")
+
+
+def address_and_size(shell: Shell, text: str, default: int) -> tuple[int, int]:
+    """`ADDRESS [SIZE]`: two expressions; the size is the last word if that leaves a valid address."""
+    if not text:
+        raise CommandError("an address is missing")
+    head, _, tail = text.rpartition(" ")
+    if head and not head.rstrip().endswith(tuple("+-*/%&|^<>=(!~")) and tail[0].isalnum():
+        return shell.debugger.number(head), shell.debugger.number(tail)
+    return shell.debugger.number(text), default

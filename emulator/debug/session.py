@@ -1,0 +1,365 @@
+"""The debugger below its user interfaces: start, stops, stepping, memory, going back. It prints nothing.
+
+>>> debugger = Debugger(Request("program"), Options())     # doctest: +SKIP
+>>> debugger.start(); debugger.add_breakpoint("main")       # doctest: +SKIP
+>>> stop = debugger.resume()                                # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from emulator.debug import registers
+from emulator.debug.errors import CommandError
+from emulator.debug.expression import Scope, Value, evaluate, number
+from emulator.debug.guest import Guest, Observer, Plan
+from emulator.debug.names import Names
+from emulator.debug.points import Points
+from emulator.debug.stops import Stop, StopCause
+from emulator.debug.streams import Streams
+from emulator.debug.unwind import Frame, frames
+from emulator.explain import explain
+from emulator.faults import MemoryAbort
+from emulator.linux.kernel import Options
+from emulator.linux.session import Request, Session
+from morello_isa.base import Branch, BranchRegister, classify
+from morello_isa.capability import Capability
+from morello_isa.decode import decode
+
+if TYPE_CHECKING:
+    from emulator.debug.guest import MakeSession
+    from emulator.linux.process import Process, Task
+
+MAX_PEEK = 1 << 20
+_STEP_LIMIT = 20_000
+"""Instructions of one source line after which `step` gives up looking for its end."""
+CALLS = ("BL", "BLR")
+
+
+class Debugger:
+    """One debugged program. Everything about the guest is valid while it is stopped."""
+
+    def __init__(self, request: Request, options: Options | None = None) -> None:
+        self.request = request
+        self.options = options if options is not None else Options()
+        self.names = Names()
+        self.points = Points(self)
+        self.streams = Streams()
+        self.guest: Guest
+        self.stop = Stop(StopCause.START, "not started")
+        self.checkpoints: dict[int, int] = {}
+        """Number -> position."""
+        self._next_checkpoint = 1
+
+    # -- state ----------------------------------------------------------------------------------------
+
+    @property
+    def task(self) -> Task:
+        """The thread that stopped."""
+        return self.guest.task
+
+    @property
+    def process(self) -> Process:
+        """Its process."""
+        return self.guest.task.process
+
+    @property
+    def position(self) -> int:
+        """Instructions executed by all threads."""
+        return self.stop.position
+
+    @property
+    def is_running(self) -> bool:
+        """There is a program that can go on."""
+        return not self.stop.is_end
+
+    def need_process(self) -> None:
+        """CommandError when the program has ended."""
+        if self.stop.is_end:
+            raise CommandError("the program has ended; 'run' starts it again, 'rstepi' goes back")
+
+    # -- starting --------------------------------------------------------------------------------------
+
+    def start(self) -> Stop:
+        """Load the program (again), stopped before its first instruction. Raises UserError."""
+        self.close()
+        self.streams.forget()
+        return self._load()
+
+    def _load(self) -> Stop:
+        self.guest = Guest(self._maker(), self.streams)
+        self.guest.images_changed = self.points.resolve
+        self.guest.start()
+        self.stop = self.guest.stop
+        self.points.resolve()
+        return self.stop
+
+    def _maker(self) -> MakeSession:
+        options = copy.copy(self.options)
+
+        def make(engines: object, errors: object) -> Session:
+            return Session(self.request, options, errors=errors, engines=engines)  # type: ignore[arg-type]
+
+        return make
+
+    def close(self) -> None:
+        """End the guest."""
+        if hasattr(self, "guest"):
+            self.guest.abandon()
+
+    # -- running forwards --------------------------------------------------------------------------------
+
+    def plan(self) -> Plan:
+        """A plan with all breakpoints, watches and catches."""
+        plan = Plan()
+        self.points.fill(plan)
+        return plan
+
+    def resume(self, plan: Plan | None = None) -> Stop:
+        """Run to the next stop."""
+        self.need_process()
+        self.stop = self.guest.resume(plan if plan is not None else self.plan())
+        return self.stop
+
+    def stepi(self, count: int = 1) -> Stop:
+        """Execute `count` instructions of this thread."""
+        plan = self.plan()
+        plan.stepping, plan.steps = self.task, count
+        return self.resume(plan)
+
+    def nexti(self) -> Stop:
+        """One instruction; a call runs to its return."""
+        if not self._is_call(self.task.pe.pc):
+            return self.stepi()
+        return self.run_to(self.task.pe.pc + 4, self._stack_level())
+
+    def run_to(self, address: int, lowest_sp: tuple[bool, int] | None = None) -> Stop:
+        """Run until this thread is at `address` with its stack no deeper than given; other stops win."""
+        plan = self.plan()
+        task, usual = self.task, plan.at_breakpoint
+        plan.addresses = plan.addresses | {address}
+
+        def decide(at: Task, pc: int) -> Stop | None:
+            if at is task and pc == address and self._at_level(task, lowest_sp):
+                return Stop(StopCause.STEP, "stepped", self.guest.position, at.tid, pc)
+            return usual(at, pc) if usual is not None else None
+
+        plan.at_breakpoint = decide
+        return self.resume(plan)
+
+    def _stack_level(self) -> tuple[bool, int]:
+        pe = self.task.pe
+        return pe.is_restricted, pe.read_csp().value
+
+    @staticmethod
+    def _at_level(task: Task, level: tuple[bool, int] | None) -> bool:
+        pe = task.pe
+        return level is None or (pe.is_restricted == level[0] and pe.read_csp().value >= level[1])
+
+    def _is_call(self, pc: int) -> bool:
+        try:
+            word = int.from_bytes(self.process.space.peek(pc, 4), "little")
+        except MemoryAbort:
+            return False
+        return is_call(word)
+
+    def step(self, into: bool) -> Stop:
+        """To another source line: into calls of functions that have lines, or over all calls.
+
+        Without line information at PC it is one instruction (`into`) or `nexti`.
+        """
+        task = self.task
+        row = self.names.line(self.process, task.pe.pc)
+        if row is None:
+            return self.stepi() if into else self.nexti()
+        here = (row.file, row.line)
+        function = self.names.function(self.process, task.pe.pc)
+        level = self._stack_level()
+        for _ in range(_STEP_LIMIT):
+            pc, called = task.pe.pc, self._is_call(task.pe.pc)
+            stop = self.stepi() if into or not called else self.run_to(pc + 4, self._stack_level())
+            if stop.cause is not StopCause.STEP:
+                return stop
+            if called and into and self.task.pe.pc != pc + 4:
+                if self.names.line(self.process, self.task.pe.pc) is not None:
+                    return stop
+                stop = self.run_to(pc + 4, level)
+                if stop.cause is not StopCause.STEP:
+                    return stop
+            now = self.names.line(self.process, self.task.pe.pc)
+            if now is None:
+                if self.names.function(self.process, self.task.pe.pc) != function:
+                    return stop
+                continue
+            if (now.file, now.line) != here or self.names.function(self.process, self.task.pe.pc) != function:
+                return stop
+        return stop
+
+    def finish(self) -> Stop:
+        """Run until the function returns to its caller."""
+        self.need_process()
+        stack = self.frames()
+        if len(stack) < 2:
+            raise CommandError("the outermost frame has no caller")
+        return self.run_to(stack[1].pc, None if stack[1].crossed else self._stack_level())
+
+    def frames(self) -> list[Frame]:
+        """Call frames of the thread, innermost first."""
+        self.need_process()
+        return list(frames(self.task, self.names))
+
+    # -- going back ------------------------------------------------------------------------------------
+
+    def goto(self, position: int, observer: Observer | None = None) -> Stop:
+        """Repeat the run from its beginning up to a position; `observer` sees every instruction of it."""
+        self._may_repeat()
+        self.close()
+        self.streams.rewind()
+        self._load()
+        plan = Plan(target=max(position, 0), stop_at_faults=False)
+        if observer is not None:
+            plan.observers.append(observer)
+        if position > 0:
+            self.resume(plan)
+        if self.stop.cause in (StopCause.POSITION, StopCause.START):
+            self.stop = replace(self.stop, text=f"back at instruction {self.position:,}")
+        return self.stop
+
+    def _may_repeat(self) -> None:
+        if self.options.real_time:
+            raise CommandError("with --real-time a run can't be repeated, so there is no way back")
+
+    def rstepi(self, count: int = 1) -> Stop:
+        """Back by `count` instructions."""
+        if self.position == 0:
+            raise CommandError("this is the beginning of the run")
+        return self.goto(self.position - count)
+
+    def rcontinue(self) -> Stop:
+        """Back to the last breakpoint or watchpoint before this position, or to the beginning."""
+        last = self._last_stop_before(self.position, self.plan())
+        return last if last is not None else self.goto(0)
+
+    def rfinish(self) -> Stop:
+        """Back to the call of the current function."""
+        self.need_process()
+        function = self.names.function(self.process, self.task.pe.pc)
+        if function is None:
+            raise CommandError("no symbol tells where this function begins")
+        level, start = self._stack_level(), function[0]
+
+        def decide(task: Task, pc: int) -> Stop | None:
+            if pc == start and self._at_level(task, level):
+                return Stop(StopCause.BREAKPOINT, "entry", self.guest.position, task.tid, pc)
+            return None
+
+        plan = Plan(addresses={start}, at_breakpoint=decide, stop_at_faults=False)
+        found = self._last_stop_before(self.position + 1, plan)
+        if found is None:
+            raise CommandError("the call of this function was not found")
+        return self.goto(found.position - 1)
+
+    def _last_stop_before(self, position: int, plan: Plan) -> Stop | None:
+        """Repeat the run up to `position`, collect the plan's stops, and go to the last of them."""
+        last: Stop | None = None
+        hits = {point.number: point.hits for point in self.points}
+        self.goto(0)
+        while True:
+            plan.target = position
+            stop = self.resume(plan)
+            if stop.is_end or stop.cause is StopCause.POSITION or stop.position >= position:
+                break
+            last = stop
+        self.points.set_hits(hits)
+        if last is None:
+            return None
+        self.goto(last.position - 1 if last.fault is not None else last.position)
+        self.stop = last
+        return last
+
+    def add_checkpoint(self) -> int:
+        """Remember this position."""
+        self._may_repeat()
+        self._next_checkpoint += 1
+        self.checkpoints[self._next_checkpoint - 1] = self.position
+        return self._next_checkpoint - 1
+
+    # -- values ----------------------------------------------------------------------------------------
+
+    def evaluate(self, text: str, task: Task | None = None) -> Value:
+        """An expression in the stopped thread (or another)."""
+        return evaluate(text, self.scope(task))
+
+    def number(self, text: str) -> int:
+        """An expression as a 64-bit number."""
+        return number(self.evaluate(text))
+
+    def scope(self, task: Task | None = None) -> Scope:
+        """What names in expressions mean."""
+        at = task if task is not None else self.task
+
+        def name(text: str) -> Value:
+            plain = text.removeprefix("$")
+            if registers.is_register(plain):
+                return registers.read(at, plain)
+            address = self.names.symbol(at.process, plain)
+            if address is None:
+                raise CommandError(f"there is no register or symbol '{text}'")
+            return address
+
+        def load(address: int) -> int:
+            return int.from_bytes(self.peek(address, 8), "little")
+
+        return Scope(name, load, self.peek_capability)
+
+    def peek(self, address: int, size: int) -> bytes:
+        """Memory, whatever its permissions. CommandError where nothing is mapped."""
+        if size > MAX_PEEK:
+            raise CommandError(f"{size:#x} bytes are more than can be shown at once")
+        try:
+            return self.process.space.peek(address, size)
+        except MemoryAbort as abort:
+            raise CommandError(f"nothing is mapped at {abort.address:#x}") from None
+
+    def peek_capability(self, address: int) -> Capability:
+        """The capability in memory."""
+        if address % 16:
+            raise CommandError(f"{address:#x} is not a multiple of 16")
+        try:
+            hi, lo, tag = self.process.space.peek_cap(address)
+        except MemoryAbort as abort:
+            raise CommandError(f"nothing is mapped at {abort.address:#x}") from None
+        return Capability(tag, hi, lo)
+
+    def poke(self, address: int, data: bytes) -> None:
+        """Change memory; tags go."""
+        try:
+            self.process.space.poke(address, data)
+        except MemoryAbort as abort:
+            raise CommandError(f"nothing is mapped at {abort.address:#x}") from None
+        self.task.engine.forget_code()
+
+    def poke_capability(self, address: int, value: Capability) -> None:
+        """Store a capability with its tag."""
+        self.peek_capability(address)
+        self.process.space.poke_cap(address, value.hi, value.value, value.tag)
+        self.task.engine.forget_code()
+
+    def explain(self, stop: Stop) -> str:
+        """The stop in one line; a fault with the names of its places."""
+        if stop.fault is not None:
+            return explain(stop.fault, lambda address: self.names.where(self.process, address))
+        return stop.text
+
+
+def is_call(word: int) -> bool:
+    """BL, BLR or a Morello branch that links."""
+    record = classify(word)
+    if isinstance(record, Branch):
+        return record.link
+    if isinstance(record, BranchRegister):
+        return record.kind.upper() == "BLR"
+    instruction = decode(word)
+    return instruction is not None and instruction.row.id.upper().startswith(CALLS)

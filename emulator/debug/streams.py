@@ -1,0 +1,94 @@
+"""The guest's standard streams under the debugger: a run that is repeated reads and writes nothing twice."""
+
+from __future__ import annotations
+
+import io
+import os
+import select
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from emulator.linux.handles import HostFile, Open
+
+if TYPE_CHECKING:
+    from emulator.linux.process import Task
+
+READ_CHUNK = 1 << 16
+
+
+@dataclass
+class Streams:
+    """What went through the streams so far, over all runs: `shown[n]` bytes of output, the input itself."""
+
+    shown: dict[int, int] = field(default_factory=lambda: {1: 0, 2: 0})
+    written: dict[int, int] = field(default_factory=lambda: {1: 0, 2: 0})
+    input: bytearray = field(default_factory=bytearray)
+    sizes: list[int] = field(default_factory=list)
+    """How many bytes each read returned: a repeated run gets the same pieces."""
+    reads: int = 0
+    consumed: int = 0
+
+    def rewind(self) -> None:
+        """The program starts again from the beginning, as a replay."""
+        self.written = {1: 0, 2: 0}
+        self.reads = self.consumed = 0
+
+    def forget(self) -> None:
+        """The program starts again as a new run, with new input."""
+        self.rewind()
+        self.shown = {1: 0, 2: 0}
+        self.input.clear()
+        self.sizes.clear()
+
+    def is_replay(self, number: int) -> bool:
+        """What is written now was shown before."""
+        return self.written[number] < self.shown[number]
+
+
+class QuietErrors(io.StringIO):
+    """What the personality would say on stderr; the debugger says it itself."""
+
+
+class RecordedInput(HostFile):
+    """Standard input, remembered. Waits in small pieces, so that Ctrl-C is noticed."""
+
+    def __init__(self, streams: Streams, interrupted: Callable[[], bool]) -> None:
+        super().__init__(0, "/dev/stdin", Open.RDWR if os.isatty(0) else 0, owned=False)
+        self._streams = streams
+        self._interrupted = interrupted
+
+    def read(self, task: Task, size: int) -> bytes:
+        """From the record, then from the host."""
+        streams = self._streams
+        if streams.reads < len(streams.sizes):
+            count = min(streams.sizes[streams.reads], size)
+            data = bytes(streams.input[streams.consumed : streams.consumed + count])
+        else:
+            while not self.is_regular and not self.nonblocking and not self._interrupted():
+                if select.select([self.descriptor], [], [], 0.1)[0]:
+                    break
+            data = super().read(task, min(size, READ_CHUNK))
+            streams.input += data
+            streams.sizes.append(len(data))
+        streams.reads += 1
+        streams.consumed += len(data)
+        return data
+
+
+class ReplayedOutput(HostFile):
+    """Standard output or error: bytes that an earlier run has shown are not shown again."""
+
+    def __init__(self, streams: Streams, number: int) -> None:
+        super().__init__(number, ("", "/dev/stdout", "/dev/stderr")[number], Open.WRONLY, owned=False)
+        self._streams = streams
+        self._number = number
+
+    def write(self, task: Task, data: bytes) -> int:
+        """Write what is new."""
+        streams, number = self._streams, self._number
+        old = min(max(streams.shown[number] - streams.written[number], 0), len(data))
+        count = old + super().write(task, data[old:]) if len(data) > old else len(data)
+        streams.written[number] += count
+        streams.shown[number] = max(streams.shown[number], streams.written[number])
+        return count
