@@ -127,3 +127,14 @@ def test_natives() -> None:
         [1239], [0x4004000000000000], [sum(b"hello")], "out of bounds memory access", [5],
         "out of bounds memory access", [0], [], [0x7FFF12345678], [], [0], [42], "unreachable",
         "failed to call unlinked import function", "failed to call unlinked import function"]  # fmt: skip
+
+
+def test_natives_calling_back_without_end() -> None:
+    """WebAssembly and natives calling each other stop at a depth, and the instance works on."""
+    module = wasmtime.wat2wasm("""(module
+        (import "test" "call_back" (func $call_back (param i32) (result i32)))
+        (func (export "callback") (param i32) (result i32) (call $call_back (local.get 0)))
+        (func (export "fine") (result i32) (i32.const 4)))""")
+    _, outcomes = Script([("callback", [1]), ("fine", [])]).run(module)
+    assert outcomes[0].trap == "native stack overflow"
+    assert outcomes[1].bits == [4]
