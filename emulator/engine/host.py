@@ -75,8 +75,6 @@ class ArithmeticHost:
             self._file.address,
         )
         uc.mem_map(_CODE_ADDRESS, self._code_bytes)
-        uc.ctl_set_tlb_mode(unicorn.UC_TLB_VIRTUAL)
-        uc.hook_add(unicorn.UC_HOOK_TLB_FILL, _identity)
         self._uc = uc
         self._next = _CODE_ADDRESS
         start = binding.uclib.uc_emu_start
@@ -118,17 +116,6 @@ class ArithmeticHost:
             return start(handle, begin, _NOWHERE, 0, 0)
 
         return stub
-
-
-def _identity(_uc: object, address: int, _access: int, entry: Any, _data: object) -> bool:
-    """TLB fill: addresses are physical; only code pages are executable, so that stores stay cheap."""
-    entry.paddr = address & ~(_PAGE - 1)
-    entry.perms = (
-        unicorn.UC_PROT_READ | unicorn.UC_PROT_EXEC
-        if address >= _CODE_ADDRESS
-        else unicorn.UC_PROT_READ | unicorn.UC_PROT_WRITE
-    )
-    return True
 
 
 def stub_code(words: tuple[int, ...], operands: Operands) -> list[int] | None:
