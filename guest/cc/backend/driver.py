@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from guest.cc import ir
-from guest.cc.backend import autoindex, dispatch, dwarf, emit, flow, frame, layout, pairs, regalloc
+from guest.cc.backend import autoindex, dispatch, dwarf, emit, flow, frame, layout, pairs, regalloc, wrap
 from guest.cc.backend.mir import MFunction, Templates
 from guest.cc.backend.options import Options
 from guest.cc.backend.passes.cleanup import clean_control_flow
@@ -48,6 +48,7 @@ def compile_function(
         autoindex.form_indexed(machine, templates)
     _set_frequencies(machine)
     regalloc.allocate(machine, templates)
+    wrap.place_frame(machine, templates, shrink=options.optimize > 0)
     layout_of_frame = frame.lower_frame(machine, templates)
     if options.optimize:
         pairs.form_pairs(machine, templates)

@@ -87,26 +87,26 @@ def adjust(register: str, base: str, amount: int) -> list[str]:
     return [*lines, f"add {register}, {base}, x{SCRATCH}, uxtx"]
 
 
+_MARKERS = frozenset({"prologue", "epilogue"})
+
+
 def lower_frame(function: MFunction, templates: Templates) -> Frame:
-    """Resolve frame operands to text and insert prologue and epilogues."""
+    """Resolve frame operands to text and expand the markers that `wrap.place_frame` left."""
     frame = Frame(function)
     for block in function.blocks:
-        if not any(mi.t.has_frame or mi.t.mnemonic == "ret" for mi in block.code):
+        if not any(mi.t.has_frame or mi.t.mnemonic in _MARKERS for mi in block.code):
             continue
         out: list[MI] = []
         for mi in block.code:
             if mi.t.has_frame:
                 out.extend(_resolve(mi, frame, templates))
-            elif mi.t.mnemonic == "ret" and frame.size:
-                out.extend(_lines(templates, epilogue(frame), mi))
-                out.append(mi)
+            elif mi.t.mnemonic in _MARKERS:
+                if frame.size:
+                    lines = prologue(frame) if mi.t.mnemonic == "prologue" else epilogue(frame)
+                    out.extend(_lines(templates, lines, mi))
             else:
                 out.append(mi)
         block.code = out
-    if frame.size:
-        first = function.blocks[0].code
-        loc = first[0] if first else None
-        first[:0] = _lines(templates, prologue(frame), loc)
     return frame
 
 

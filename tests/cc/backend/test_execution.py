@@ -54,15 +54,17 @@ def test_random_program(seed, tmp_path):
 
 def test_far_branches():
     """A function beyond the reach of TBZ (32 KiB)."""
-    steps = "\n".join(f"x = x * {2 * n + 3}u + g[{n % 64}] + (x >> {n % 31 + 1});" for n in range(2600))
-    text = f"unsigned g[64]; unsigned f(unsigned x) {{ if (x & 64) {{ {steps} }} return x; }}"
+    steps = "\n".join(f"x = x * {2 * n + 3}u + g[{n % 64}] + (x >> {n % 31 + 1});" for n in range(1800))
+    text = (
+        f"unsigned g[64]; unsigned f(unsigned x) {{ if (x & 64) {{ {steps} }} else {{ {steps} }} return x; }}"
+    )
     assert any("Lnear" in line for line in compiled.body(text))
     bench = compiled.machine.Bench(compiled.assembly(text))
-    assert bench.call("f", (1,)) == 1
-    x = 64
-    for n in range(2600):
-        x = (x * (2 * n + 3) + (x >> (n % 31 + 1))) & 0xFFFFFFFF
-    assert bench.call("f", (64,)) & 0xFFFFFFFF == x
+    for start in (1, 64):
+        x = start
+        for n in range(1800):
+            x = (x * (2 * n + 3) + (x >> (n % 31 + 1))) & 0xFFFFFFFF
+        assert bench.call("f", (start,)) & 0xFFFFFFFF == x
 
 
 ATOMICS = """
