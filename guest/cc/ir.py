@@ -36,6 +36,9 @@ class VReg:
     ty: Ty
     name: str = field(default="", compare=False)
 
+    def __hash__(self) -> int:
+        return self.number  # unique in its function, and the passes do little else than look registers up
+
 
 @dataclass(frozen=True, slots=True)
 class Imm:

@@ -54,7 +54,7 @@ class _Wrapper:
         self.copies: list[MI] = []
 
     def run(self) -> bool:
-        """Place the frame around its region; False (and nothing changed) if that is not possible or useful."""
+        """Place the frame around its region; False, with nothing changed, if there is no good one."""
         entry = self.blocks[0]
         original = list(entry.code)
         saved_operands = [list(mi.ops) for mi in original]

@@ -54,7 +54,7 @@ def test_random_program(seed, tmp_path):
 
 def test_far_branches():
     """A function beyond the reach of TBZ (32 KiB)."""
-    steps = "\n".join(f"x = x * {2 * n + 3}u + g[{n % 64}] + (x >> {n % 31 + 1});" for n in range(1800))
+    steps = "\n".join(f"x = x * {2 * n + 3}u + g[{n % 64}] + (x >> {n % 31 + 1});" for n in range(1100))
     text = (
         f"unsigned g[64]; unsigned f(unsigned x) {{ if (x & 64) {{ {steps} }} else {{ {steps} }} return x; }}"
     )
@@ -62,7 +62,7 @@ def test_far_branches():
     bench = compiled.machine.Bench(compiled.assembly(text))
     for start in (1, 64):
         x = start
-        for n in range(1800):
+        for n in range(1100):
             x = (x * (2 * n + 3) + (x >> (n % 31 + 1))) & 0xFFFFFFFF
         assert bench.call("f", (start,)) & 0xFFFFFFFF == x
 
