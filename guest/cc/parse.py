@@ -41,6 +41,8 @@ class DeclarationParser(ExpressionParser):
         return found
 
     def _attribute(self) -> s.Attribute:
+        if self.token.kind is END:
+            raise self.syntax_error("expected an attribute")
         name = self.advance()
         args: list[s.Node] = []
         if self.accept("(") and not self.accept(")"):
@@ -423,8 +425,9 @@ class Parser(DeclarationParser):
             return self.static_assert()
         if self.token.kind == "__label__":
             at = self.advance()
-            while self.token.kind != ";":
-                self.advance()
+            while self.expect(ID) and self.accept(","):
+                pass
+            self.expect(";")
             return s.ExpressionStatement(at, None)
         if self.token.kind == "__attribute__" and self._is_attribute_statement():
             return self.statement()

@@ -183,7 +183,8 @@ def _place(token: Any) -> SourceLoc:
 
 
 def _sentence(message: str) -> str:
-    return message[:1].lower() + message[1:].rstrip(".")
+    line = " ".join(message.split())
+    return line[:1].lower() + line[1:].rstrip(".")
 
 
 def preprocess(
