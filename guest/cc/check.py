@@ -173,7 +173,9 @@ class UnitChecker(StatementChecker):
         base = self._specified(node)
         made: list[t.Stmt] = []
         for declared in node.declarators:
-            made += self._block_declarator(node, base, declared)
+            declared_now = self._block_declarator(node, base, declared)
+            made += [*self.state.pending, *declared_now]
+            self.state.pending.clear()
         return made
 
     def _block_declarator(
