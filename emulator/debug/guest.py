@@ -165,9 +165,16 @@ class Guest:
     def _open_streams(self, process: Process) -> None:
         for number, _ in list(process.descriptors):
             if number == 0:
-                process.descriptors.put(0, RecordedInput(self.streams, lambda: self.interrupted))
+                process.descriptors.put(0, RecordedInput(self.streams, self._waiting))
             else:
                 process.descriptors.put(number, ReplayedOutput(self.streams, number))
+
+    def _waiting(self, task: Task) -> None:
+        """The program reads, and there is no input: its system call isn't over, so it counts as not begun."""
+        if self.interrupted:
+            text = "interrupted while the program waits for input"
+            position = self.kernel.instructions - 1
+            self.pause_with(Stop(StopCause.INTERRUPT, text, position, task.tid, task.pe.pc), task)
 
     def _exit_stop(self, outcome: Outcome) -> Stop:
         position = self.kernel.instructions
@@ -192,9 +199,11 @@ class Guest:
         signal: int = 0,
     ) -> None:
         """Stop and wait. Called in the guest's thread."""
-        self.pause_with(
-            Stop(cause, text, self.kernel.instructions, task.tid, task.pe.pc, fault, signal), task
-        )
+        self.pause_with(Stop(cause, text, self._position(cause), task.tid, task.pe.pc, fault, signal), task)
+
+    def _position(self, cause: StopCause) -> int:
+        """The instruction that faulted or calls the system was counted but hasn't done anything yet."""
+        return self.kernel.instructions - (cause in (StopCause.FAULT, StopCause.SYSCALL))
 
     def pause_with(self, stop: Stop, task: Task) -> None:
         """The same with a stop that is already made."""

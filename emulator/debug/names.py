@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from emulator.linux.process import LoadedImage
 from emulator.linux.symbols import MALFORMED, image_at
 from loader.elf import ElfImage, Symbol
+from loader.elf_constants import STT_TLS
 
 if TYPE_CHECKING:
     from emulator.linux.process import Process
@@ -165,15 +166,18 @@ class Names:
         return LineRow(row.start + loaded.bias, row.limit + loaded.bias, row.file, row.line)
 
     def symbol(self, process: Process, name: str) -> int | None:
-        """Run-time address of a symbol: `name`, or `library`name`."""
+        """Run-time address of a symbol: `name`, or `library`name`; the first image that has it."""
+        return next(self.symbol_addresses(process, name), None)
+
+    def symbol_addresses(self, process: Process, name: str) -> Iterator[int]:
+        """Run-time addresses of a symbol in all images (thread-local ones have none)."""
         library, _, plain = name.rpartition("`")
         for loaded in process.images:
             if library and posixpath.basename(loaded.path) != library:
                 continue
             found = self.of(loaded).symbols.get(plain)
-            if found is not None and found.type != 6:
-                return found.address + loaded.bias
-        return None
+            if found is not None and found.type != STT_TLS:
+                yield found.address + loaded.bias
 
     def addresses_of_line(self, process: Process, file: str, line: int) -> tuple[int, tuple[int, ...]]:
         """(line that has code, its addresses): the line itself or the next one of that file with code."""

@@ -96,8 +96,7 @@ class Points:
             if row is None:
                 raise CommandError("no line table says which file this is; use FILE:LINE")
             return debugger.names.addresses_of_line(process, row.file, int(place))[1]
-        address = debugger.names.symbol(process, place)
-        return () if address is None else (address & ~1,)
+        return tuple(address & ~1 for address in debugger.names.symbol_addresses(process, place))
 
     def resolve(self) -> None:
         """Images were loaded: places that are symbols or lines may have an address now."""

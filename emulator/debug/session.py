@@ -52,6 +52,10 @@ class Debugger:
         self.checkpoints: dict[int, int] = {}
         """Number -> position."""
         self._next_checkpoint = 1
+        self.modified = False
+        """The user has changed registers or memory since the program was loaded."""
+        self.warnings: list[str] = []
+        """What the user should be told with the next answer."""
 
     # -- state ----------------------------------------------------------------------------------------
 
@@ -86,6 +90,7 @@ class Debugger:
         """Load the program (again), stopped before its first instruction. Raises UserError."""
         self.close()
         self.streams.forget()
+        self.modified = False
         return self._load()
 
     def _load(self) -> Stop:
@@ -215,6 +220,9 @@ class Debugger:
     def goto(self, position: int, observer: Observer | None = None) -> Stop:
         """Repeat the run from its beginning up to a position; `observer` sees every instruction of it."""
         self._may_repeat()
+        if self.modified:
+            self.warnings.append("what was changed with 'set' is undone by going back")
+            self.modified = False
         self.close()
         self.streams.rewind()
         self._load()
@@ -226,6 +234,20 @@ class Debugger:
         if self.stop.cause in (StopCause.POSITION, StopCause.START):
             self.stop = replace(self.stop, text=f"back at instruction {self.position:,}")
         return self.stop
+
+    def revisit(self, observer: Observer) -> Stop:
+        """Come to this stop again with an observer who sees every instruction before it."""
+        self.need_process()
+        return self._again(self.stop, observer)
+
+    def _again(self, stop: Stop, observer: Observer | None) -> Stop:
+        self.goto(stop.position, observer)
+        if stop.cause in (StopCause.FAULT, StopCause.SYSCALL):
+            plan = self.plan()
+            plan.addresses, plan.observers = set(), []
+            self.resume(plan)
+        self.stop = stop
+        return stop
 
     def _may_repeat(self) -> None:
         if self.options.real_time:
@@ -275,9 +297,7 @@ class Debugger:
         self.points.set_hits(hits)
         if last is None:
             return None
-        self.goto(last.position - 1 if last.fault is not None else last.position)
-        self.stop = last
-        return last
+        return self._again(last, None)
 
     def add_checkpoint(self) -> int:
         """Remember this position."""
@@ -339,12 +359,14 @@ class Debugger:
             self.process.space.poke(address, data)
         except MemoryAbort as abort:
             raise CommandError(f"nothing is mapped at {abort.address:#x}") from None
+        self.modified = True
         self.task.engine.forget_code()
 
     def poke_capability(self, address: int, value: Capability) -> None:
         """Store a capability with its tag."""
         self.peek_capability(address)
         self.process.space.poke_cap(address, value.hi, value.value, value.tag)
+        self.modified = True
         self.task.engine.forget_code()
 
     def explain(self, stop: Stop) -> str:

@@ -70,7 +70,12 @@ class Shell:
         self._last = line
         if row.needs is Needs.PROCESS:
             self.debugger.need_process()
-        row.function(self, arguments.strip())
+        try:
+            row.function(self, arguments.strip())
+        finally:
+            for warning in self.debugger.warnings:
+                self.write(f"warning: {warning}")
+            self.debugger.warnings.clear()
 
     def find(self, name: str) -> Command:
         """By name, alias or unique beginning. CommandError tells what is near."""

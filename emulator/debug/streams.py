@@ -51,12 +51,12 @@ class QuietErrors(io.StringIO):
 
 
 class RecordedInput(HostFile):
-    """Standard input, remembered. Waits in small pieces, so that Ctrl-C is noticed."""
+    """Standard input, remembered. `wait` is called again and again while there is nothing to read."""
 
-    def __init__(self, streams: Streams, interrupted: Callable[[], bool]) -> None:
+    def __init__(self, streams: Streams, wait: Callable[[Task], None]) -> None:
         super().__init__(0, "/dev/stdin", Open.RDWR if os.isatty(0) else 0, owned=False)
         self._streams = streams
-        self._interrupted = interrupted
+        self._wait = wait
 
     def read(self, task: Task, size: int) -> bytes:
         """From the record, then from the host."""
@@ -65,9 +65,10 @@ class RecordedInput(HostFile):
             count = min(streams.sizes[streams.reads], size)
             data = bytes(streams.input[streams.consumed : streams.consumed + count])
         else:
-            while not self.is_regular and not self.nonblocking and not self._interrupted():
+            while not self.is_regular and not self.nonblocking:
                 if select.select([self.descriptor], [], [], 0.1)[0]:
                     break
+                self._wait(task)
             data = super().read(task, min(size, READ_CHUNK))
             streams.input += data
             streams.sizes.append(len(data))

@@ -73,7 +73,10 @@ def print_(shell: Shell, arguments: str) -> None:
         shell.write(_formatted(number(value), form))
         return
     where = shell.debugger.names.where(shell.debugger.process, number(value) & ~1)
-    text = value.describe() if isinstance(value, Capability) else f"{value:#x} = {_signed(value)}"
+    if isinstance(value, Capability) and (value.tag or value.hi):
+        text = value.describe()
+    else:
+        text = f"{number(value):#x} = {_signed(number(value))}"
     shell.write(text + (f"  {where}" if where else ""))
 
 
@@ -118,6 +121,7 @@ def set_(shell: Shell, arguments: str) -> None:
         warning = registers.write(debugger.task, left, value)
     except KeyError:
         raise CommandError(f"{left} can't be changed") from None
+    debugger.modified = True
     if warning:
         shell.write(f"warning: {warning}")
 
@@ -138,6 +142,7 @@ def _set_tag(shell: Shell, text: str) -> None:
         if not isinstance(old, Capability):
             raise CommandError(f"{name} holds no capability")
         registers.write(debugger.task, name, old.with_tag(tag))
+        debugger.modified = True
     else:
         address = debugger.number(place)
         debugger.poke_capability(address, debugger.peek_capability(address).with_tag(tag))
