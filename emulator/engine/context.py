@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from emulator.state import levels
 from emulator.state.pe import Pe
-from morello_isa.capability import Capability
+from morello_isa.capability import MASK64, Capability
 
 CCTLR_DDCBO, CCTLR_PCCBO, CCTLR_ADRDPB, CCTLR_C64E, CCTLR_PERMVCT, CCTLR_SBL = 4, 8, 16, 32, 64, 128
 SCTLR_A, SCTLR_SA, SCTLR_SA0 = 2, 8, 16
@@ -21,7 +21,8 @@ class Context:
     """Everything static. `pcc_*` describe PCC without its value, `ddc_*` likewise DDC.
 
     `unprivileged` tells whether LDTR and STTR have EL0's rights here.
-    `cap_trap` and `fp_trap` are the levels that Morello and SIMD&FP instructions trap to, or None.
+    `high_kept`: addresses with ones in bits 63:55 are taken as they are, with TBI or without. `cap_trap` and
+    `fp_trap` are the levels that Morello and SIMD&FP instructions trap to, or None.
     """
 
     el: int
@@ -38,6 +39,7 @@ class Context:
     unprivileged: bool
     tbi0: bool
     tbi1: bool
+    high_kept: bool
     ddc_tag: bool
     ddc_hi: int
     ddc_base: int
@@ -74,6 +76,7 @@ def current_context(pe: Pe) -> Context:
         unprivileged=_unprivileged(pe),
         tbi0=levels.top_byte_ignored(pe, el, False),
         tbi1=levels.top_byte_ignored(pe, el, True),
+        high_kept=levels.bounds_address(pe, MASK64, el) == MASK64,
         ddc_tag=ddc.tag,
         ddc_hi=ddc.hi,
         ddc_base=ddc_bounds.base,

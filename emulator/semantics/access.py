@@ -19,7 +19,7 @@ GLOBAL = int(Perm.GLOBAL)
 _NOT_MUTABLE = int(Perm.STORE | Perm.STORE_CAP | Perm.STORE_LOCAL_CAP | Perm.MUTABLE_LOAD)
 RESERVATION_SHIFT = 6
 LOW_HALF = 1 << 55  # below it no top-byte rule changes an address
-HIGH_HALF = (1 << 64) - LOW_HALF  # from here on none does where TBI is off for the upper half
+HIGH_HALF = (1 << 64) - LOW_HALF  # from here on none does where Context.high_kept
 
 Authority = tuple[Capability, int]
 

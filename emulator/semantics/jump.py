@@ -43,7 +43,7 @@ def _window(site: Site) -> tuple[int, int]:
     if not pcc.tag:
         return 0, 0
     bounds = pcc.bounds
-    if site.pc >= HIGH_HALF and not site.context.tbi1:
+    if site.pc >= HIGH_HALF and site.context.high_kept:
         return max(bounds.window_low, HIGH_HALF), bounds.window_high
     return bounds.window_low, min(bounds.window_high, LOW_HALF)
 

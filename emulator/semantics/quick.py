@@ -50,7 +50,7 @@ def _capability_probe(site: Site, base: Base, offset: Offset, size: int, permiss
     mask = wanted | OTYPE_FIELD
     # CSP's own alignment check is the general action's; a misaligned CSP goes there.
     low = 15 if base.register == "csp" and site.context.check_sp else 0
-    high = _WHOLE if site.context.tbi1 else HIGH_HALF
+    high = HIGH_HALF if site.context.high_kept else _WHOLE
 
     def constant_offset() -> int:
         capability = bank[index]
@@ -102,7 +102,7 @@ def _integer_probe(site: Site, base: Base, offset: Offset, permissions: int) -> 
     x, n, stack, bank = site.x, base.index, site.pe.stack, context.bank
     low = 15 if context.check_sp else 0
     top = min(LOW_HALF, context.ddc_limit - _LONGEST_ACCESS)
-    high = HIGH_HALF if context.ddc_limit == _WHOLE and not context.tbi1 else _WHOLE
+    high = HIGH_HALF if context.ddc_limit == _WHOLE and context.high_kept else _WHOLE
 
     def from_register() -> int:
         address = x[n] + (delta() if delta else constant) & MASK64
