@@ -50,6 +50,17 @@ def reference_engine(pe: Pe, memory: Memory, on_exception: ExceptionHandler) -> 
     return ReferenceEngine(pe, memory, on_exception)
 
 
+def fast_engine(pe: Pe, memory: Memory, on_exception: ExceptionHandler) -> Engine:
+    """The engine that translates; process mode's memory is an address space."""
+    from emulator.engine.translate.engine import FastEngine
+
+    assert isinstance(memory, AddressSpace)
+    return FastEngine(pe, memory, on_exception)
+
+
+ENGINES = {"reference": reference_engine, "fast": fast_engine}
+
+
 def build_view(request: Request) -> View:
     """The granted view.
 
@@ -119,12 +130,14 @@ class Session:
         errors: TextIO | None = None,
         trace: bool = False,
         streams: tuple[int, int, int] = (0, 1, 2),
-        engines: EngineFactory = reference_engine,
+        engines: EngineFactory | None = None,
     ) -> None:
         self.errors = errors if errors is not None else sys.stderr
         self.view = build_view(request)
         tracer = Tracer(self.errors) if trace else None
-        self.kernel = Kernel(self.view, engines, options or Options(), self.errors, tracer)
+        options = options or Options()
+        engines = engines or ENGINES[options.engine]
+        self.kernel = Kernel(self.view, engines, options, self.errors, tracer)
         self.process = self._first_process(request, streams)
 
     def _first_process(self, request: Request, streams: tuple[int, int, int]) -> Process:

@@ -127,6 +127,8 @@ class AddressSpace:
         self.read_pages: dict[int, PageWindow] = {}
         self.write_pages: dict[int, PageWindow] = {}
         self.on_code_change: Callable[[], None] = _nothing
+        self.revision = 0
+        """Changes whenever a page's frame or rights may have been taken away (an engine's copies are stale)."""
         self._areas: list[Area] = []
         self._starts: list[int] = []
         self._pages: dict[int, int] = {}
@@ -155,7 +157,7 @@ class AddressSpace:
         data = self.pool.ram.data
         lo = int.from_bytes(data[at : at + 8], "little")
         hi = int.from_bytes(data[at + 8 : at + 16], "little")
-        return hi, lo, bool(self.pool.ram.tags[at // GRANULE])
+        return hi, lo, bool(self.pool.tags[at])
 
     def write_cap(self, va: int, hi: int, lo: int, tag: bool, access: Access) -> None:
         """See `Memory.write_cap`; a tagged capability can't be stored to shared memory."""
@@ -163,7 +165,7 @@ class AddressSpace:
         self.check_tagged_store(va, tag, access)
         at = self._pages[va >> PAGE_SHIFT] + (va & PAGE_MASK)
         self.pool.ram.data[at : at + 16] = lo.to_bytes(8, "little") + hi.to_bytes(8, "little")
-        self.pool.ram.tags[at // GRANULE] = tag
+        self.pool.tags[at] = tag
 
     def check_tagged_store(self, va: int, tag: bool, access: Access) -> None:  # noqa: ARG002
         """See `Memory.check_tagged_store`."""
@@ -182,7 +184,8 @@ class AddressSpace:
                 raise MemoryAbort(FaultKind.PERMISSION, va, False)
             self._frame(area, va, False)
             self._code.add(page)
-            self.write_pages.pop(page, None)
+            if self.write_pages.pop(page, None) is not None:
+                self.revision += 1
         at = self._pages[page] + (va & PAGE_MASK)
         return int.from_bytes(self.pool.ram.data[at : at + 4], "little")
 
@@ -198,6 +201,26 @@ class AddressSpace:
 
     def context_changed(self) -> None:
         """User space has one translation context."""
+
+    def direct(self, va: int, write: bool) -> int | None:
+        """The frame behind `va` if accesses of that kind may go straight to it, capabilities included.
+
+        None where an access must be made by `read`, `write` and so on: it would abort, change code, or the
+        page is shared memory (no tags). Valid until `revision` changes.
+        """
+        page = va >> PAGE_SHIFT
+        if page in self._code and write:
+            return None
+        windows = self.write_pages if write else self.read_pages
+        if page not in windows:
+            try:
+                self.check(va, 1, write, Access.NORMAL)
+            except MemoryAbort:
+                return None
+        window = windows.get(page)
+        if window is None or (write and not window.capabilities):
+            return None
+        return self._pages[page]
 
     # -- what the kernel does through it ---------------------------------------------------------------
 
@@ -236,13 +259,13 @@ class AddressSpace:
         """Store a capability at a 16-byte aligned address whatever the page permissions."""
         self.poke(va, lo.to_bytes(8, "little") + hi.to_bytes(8, "little"))
         at = self._pages[va >> PAGE_SHIFT] + (va & PAGE_MASK)
-        self.pool.ram.tags[at // GRANULE] = tag
+        self.pool.tags[at] = tag
 
     def peek_cap(self, va: int) -> tuple[int, int, bool]:
         """(bits 127:64, bits 63:0, tag) at a 16-byte aligned address whatever the page permissions."""
         data = self.peek(va, 16)
         at = self._pages[va >> PAGE_SHIFT] + (va & PAGE_MASK)
-        tag = bool(self.pool.ram.tags[at // GRANULE])
+        tag = bool(self.pool.tags[at])
         return int.from_bytes(data[8:], "little"), int.from_bytes(data[:8], "little"), tag
 
     def _write_bytes(self, va: int, data: bytes, access: Access) -> None:
@@ -257,8 +280,9 @@ class AddressSpace:
             count = min(len(data) - position, PAGE_SIZE - offset)
             at = frame_at(va) + offset
             self.pool.ram.data[at : at + count] = data[position : position + count]
-            first, last = at // GRANULE, (at + count - 1) // GRANULE
-            self.pool.ram.tags[first : last + 1] = bytes(last - first + 1)
+            first, limit = at & -GRANULE, at + count
+            if self.pool.tags.find(b"\x01", first, limit) >= 0:
+                self.pool.tags[first:limit] = bytes(limit - first)
             if va >> PAGE_SHIFT in self._code:
                 self._code_written(va >> PAGE_SHIFT)
             va, position = va + count, position + count
@@ -333,6 +357,7 @@ class AddressSpace:
         return frame
 
     def _forget_windows(self, page: int) -> None:
+        self.revision += 1
         self.read_pages.pop(page, None)
         self.write_pages.pop(page, None)
         if page in self._code:
@@ -464,6 +489,7 @@ class AddressSpace:
         for frame in self._pages.values():
             self.pool.retain(frame)
         self.write_pages.clear()
+        self.revision += 1
         return child
 
     def clear(self) -> None:

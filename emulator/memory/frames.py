@@ -1,17 +1,17 @@
 """Page frames of process mode: one lazily committed buffer with tags, handed out in 4 KiB frames.
 
 Frames are counted references, so that `fork` and shared mappings share them. A frame is named by its byte
-offset in the buffer. The buffer is ordinary host memory, one piece (`FramePool.ram.host_address`), so a
-translating engine can reach every process's pages in it.
+offset in the buffer. The buffers are ordinary host memory, one piece each, so a translating engine can reach
+every process's pages in them. The tag of a granule is the byte of `tags` at the granule's own offset (the other
+15 bytes stay unused): a page of tags for every page of data, as an engine maps them.
 """
 
 from __future__ import annotations
 
-from emulator.memory.interface import GRANULE, GRANULES_PER_PAGE, PAGE_SIZE, PageWindow
+from emulator.memory.interface import GRANULE, PAGE_SIZE, PageWindow
 from emulator.memory.physical import RamRegion
 
 ZERO_PAGE = bytes(PAGE_SIZE)
-ZERO_TAGS = bytes(GRANULES_PER_PAGE)
 
 
 class OutOfFramesError(Exception):
@@ -26,7 +26,8 @@ class FramePool:
         self.limit = limit
         self.ram = RamRegion("process memory", 0, limit)
         self._data = memoryview(self.ram.data)
-        self._tags = memoryview(self.ram.tags)
+        self.tags = RamRegion("process tags", 0, limit).data
+        self._tags = memoryview(self.tags)
         self._references: dict[int, int] = {}
         self._free: list[int] = []
         self._next = 0
@@ -41,8 +42,7 @@ class FramePool:
         if self._free:
             frame = self._free.pop()
             self.ram.data[frame : frame + PAGE_SIZE] = ZERO_PAGE
-            tag = frame // GRANULE
-            self.ram.tags[tag : tag + GRANULES_PER_PAGE] = ZERO_TAGS
+            self.tags[frame : frame + PAGE_SIZE] = ZERO_PAGE
         elif self._next < self.limit:
             frame = self._next
             self._next += PAGE_SIZE
@@ -54,10 +54,9 @@ class FramePool:
     def copy(self, frame: int) -> int:
         """A new frame with the data and tags of `frame`."""
         other = self.allocate()
-        data, tags = self.ram.data, self.ram.tags
+        data, tags = self.ram.data, self.tags
         data[other : other + PAGE_SIZE] = data[frame : frame + PAGE_SIZE]
-        source, target = frame // GRANULE, other // GRANULE
-        tags[target : target + GRANULES_PER_PAGE] = tags[source : source + GRANULES_PER_PAGE]
+        tags[other : other + PAGE_SIZE] = tags[frame : frame + PAGE_SIZE]
         return other
 
     def retain(self, frame: int) -> None:
@@ -79,7 +78,5 @@ class FramePool:
 
     def window(self, frame: int, capabilities: bool) -> PageWindow:
         """The engine's view of a frame."""
-        tag = frame // GRANULE
-        return PageWindow(
-            self._data[frame : frame + PAGE_SIZE], self._tags[tag : tag + GRANULES_PER_PAGE], capabilities
-        )
+        end = frame + PAGE_SIZE
+        return PageWindow(self._data[frame:end], self._tags[frame:end:GRANULE], capabilities)

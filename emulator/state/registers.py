@@ -19,15 +19,15 @@ VECTORS_OFFSET = 512
 
 
 class RegisterFile:
-    """The buffer. `x` is indexed by the slot numbers above, `v` holds 64 halves of vector registers."""
+    """The buffer (`whole`). `x` is indexed by the slot numbers, `v` holds 64 halves of vector registers."""
 
-    __slots__ = ("_anchor", "_memory", "address", "v", "x")
+    __slots__ = ("_anchor", "_memory", "address", "v", "whole", "x")
 
     def __init__(self) -> None:
         self._memory = mmap.mmap(-1, STATE_BYTES)
         self._anchor = (ctypes.c_char * STATE_BYTES).from_buffer(self._memory)
         self.address = ctypes.addressof(self._anchor)
-        whole = memoryview(self._memory)
+        self.whole = whole = memoryview(self._memory)
         self.x = whole[:VECTORS_OFFSET].cast("Q")
         self.v = whole[VECTORS_OFFSET : VECTORS_OFFSET + 512].cast("Q")
 

@@ -1,0 +1,192 @@
+"""Unicorn as the machine that runs translated code: its memory, entry and exit code, patching, page answers."""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+from collections.abc import Callable
+from typing import Any
+
+import unicorn
+from unicorn import arm64_const
+from unicorn.unicorn_py3 import unicorn as binding
+
+from emulator.engine.translate import encode as a64
+from emulator.engine.translate.layout import (
+    CODE,
+    EVICTED,
+    EXIT,
+    FIRST_LANE,
+    GUEST_TOP,
+    KEPT,
+    SHADOW,
+    SPILL,
+    STATE,
+    TABLE,
+    TABLE_ENTRIES,
+    TABLE_ENTRY_WORDS,
+    TARGET,
+)
+from emulator.memory.interface import PAGE_MASK, PAGE_SIZE
+from emulator.state.registers import (
+    FPCR_SLOT,
+    FPSR_SLOT,
+    NZCV_SLOT,
+    SP_SLOT,
+    STATE_BYTES,
+    VECTORS_OFFSET,
+    RegisterFile,
+)
+
+CODE_BYTES = 48 << 20
+_TABLE_BYTES = TABLE_ENTRIES * TABLE_ENTRY_WORDS * 8
+# Where the buffers are in Unicorn's physical address space.
+_STATE_AT, _TABLE_AT, _CODE_AT, _DATA_AT, _TAGS_AT = 1 << 28, 1 << 29, 1 << 32, 1 << 40, 1 << 41
+_READ, _WRITE, _EXEC = unicorn.UC_PROT_READ, unicorn.UC_PROT_WRITE, unicorn.UC_PROT_EXEC
+_TLB_BITS = 12
+_DUMMY = 0x0500 << 48
+
+Resolve = Callable[[int, bool], int | None]
+"""(virtual address, for writing) -> byte offset of its frame, or None: the reference engine's business."""
+
+
+def _address_of(buffer: mmap.mmap) -> int:
+    return ctypes.addressof(ctypes.c_char.from_buffer(buffer))
+
+
+class CodeHost:
+    """One Unicorn instance. `code` and `table` are the buffers that it executes and reads."""
+
+    def __init__(
+        self, file: RegisterFile, data: mmap.mmap, tags: mmap.mmap, resolve: Resolve
+    ) -> None:  # fmt: skip
+        self.code = mmap.mmap(-1, CODE_BYTES)
+        self.words = memoryview(self.code).cast("I")
+        table = mmap.mmap(-1, _TABLE_BYTES)
+        self.table = memoryview(table).cast("Q")
+        self._resolve = resolve
+        uc: Any = binding.Uc(unicorn.UC_ARCH_ARM64, unicorn.UC_MODE_ARM)
+        uc.ctl_set_page_size(PAGE_SIZE)
+        uc.ctl_set_cpu_model(arm64_const.UC_CPU_ARM64_MAX)
+        both = _READ | _WRITE
+        uc.mem_map_ptr(_STATE_AT, STATE_BYTES, both, file.address)
+        uc.mem_map_ptr(_TABLE_AT, _TABLE_BYTES, both, _address_of(table))
+        uc.mem_map_ptr(_CODE_AT, CODE_BYTES, _READ | _EXEC, _address_of(self.code))
+        uc.mem_map_ptr(_DATA_AT, len(data), both, _address_of(data))
+        uc.mem_map_ptr(_TAGS_AT, len(tags), both, _address_of(tags))
+        uc.ctl_set_tlb_mode(unicorn.UC_TLB_VIRTUAL)
+        uc.hook_add(unicorn.UC_HOOK_TLB_FILL, self._fill)
+        self._uc = uc
+        self._buffers = (table, data, tags)
+        start = ctypes.cast(binding.uclib.uc_emu_start, ctypes.c_void_p).value or 0
+        self._start = ctypes.CFUNCTYPE(
+            ctypes.c_int, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_size_t
+        )(start)
+        read = ctypes.cast(binding.uclib.uc_reg_read, ctypes.c_void_p).value or 0
+        self._reg_read = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)(read)
+        self._pc = ctypes.c_uint64()
+        self._write_frame()
+
+    # --- entry and exit ----------------------------------------------------------------------------------
+
+    def _write_frame(self) -> None:
+        """Entry, exit and the address where Unicorn stops, at the start of the code."""
+        stop, enter = 64, 80  # not at the start of a page: Unicorn looks at the words before, too
+        leave_at = enter + 4 * len(_entry_code())
+        leave_at += -leave_at % 16
+        self.stop, self.enter, self.leave = CODE + stop, CODE + enter, CODE + leave_at
+        self.words[stop >> 2] = a64.NOP
+        self.put(self.enter, _entry_code())
+        leave = _exit_code()
+        self.put(self.leave, leave)
+        end = self.leave + 4 * len(leave)
+        self.put(end, [a64.b(self.stop - end)])
+        self.first_free = end + 4 + (-(end + 4) % 16)
+
+    def run(self) -> int | None:
+        """Enter at the address in the state page's TARGET and run until translated code leaves.
+
+        None then; after a poisoned or refused access, the host address of the access.
+        """
+        uc = self._uc
+        if not self._start(uc._uch, self.enter, self.stop, 0, 0):
+            return None
+        self._reg_read(uc._uch, arm64_const.UC_ARM64_REG_PC, ctypes.byref(self._pc))
+        where = self._pc.value
+        self._start(uc._uch, self.leave, self.stop, 0, 0)
+        return where
+
+    # --- code --------------------------------------------------------------------------------------------
+
+    def put(self, address: int, words: list[int]) -> None:
+        """Write code that has never run."""
+        at = address - CODE >> 2
+        self.words[at : at + len(words)] = memoryview(b"".join(w.to_bytes(4, "little") for w in words)).cast(
+            "I"
+        )
+
+    def patch(self, address: int, words: list[int]) -> None:
+        """Change code that may have run."""
+        self.put(address, words)
+        self._uc.ctl_remove_cache(address, address + 4 * len(words))
+
+    def forget_code(self) -> None:
+        """All code but the frame is to be written anew."""
+        self._uc.ctl_flush_tb()
+
+    def forget_pages(self) -> None:
+        """Answers about pages are out of date."""
+        self._uc.ctl(unicorn.UC_CTL_TLB_FLUSH, unicorn.UC_CTL_IO_WRITE)
+
+    # --- pages -------------------------------------------------------------------------------------------
+
+    def _fill(self, _uc: object, address: int, access: int, entry: Any, _data: object) -> bool:
+        page = address & ~PAGE_MASK
+        space = address >> 48
+        shadow = SHADOW <= page < SHADOW + GUEST_TOP
+        if not space or shadow:
+            write = access == unicorn.UC_MEM_WRITE
+            va = page - SHADOW if shadow else page
+            frame = self._resolve(va, write)
+            if frame is None:
+                return False
+            entry.paddr = (_TAGS_AT if shadow else _DATA_AT) + frame
+            entry.perms = _READ | _WRITE if write else _READ
+        elif space == CODE >> 48:
+            if access != unicorn.UC_MEM_FETCH:
+                return False
+            entry.paddr, entry.perms = _CODE_AT + (page - CODE), _EXEC
+        elif space == STATE >> 48:
+            entry.paddr, entry.perms = _STATE_AT + (page - STATE), _READ | _WRITE
+        elif space == TABLE >> 48:
+            entry.paddr, entry.perms = _TABLE_AT + (page - TABLE), _READ
+        else:
+            return False
+        return True
+
+
+def _entry_code() -> list[int]:
+    """State page -> registers, then to TARGET. x17 is the base, x16 a scratch register."""
+    code = [*a64.mov_imm(17, STATE)]
+    for slot, msr in ((NZCV_SLOT, a64.MSR_NZCV), (FPCR_SLOT, a64.MSR_FPCR), (FPSR_SLOT, a64.MSR_FPSR)):
+        code += [a64.ldr(16, 17, 8 * slot), msr | 16]
+    code += [a64.ldr(16, 17, 8 * SP_SLOT), a64.mov_to_sp(16)]
+    code += [a64.ldr_q(n, 17, VECTORS_OFFSET + 16 * n) for n in range(FIRST_LANE)]
+    code += [a64.ldr_q(n, 17, SPILL + 16 * (n - FIRST_LANE)) for n in range(FIRST_LANE, 32)]
+    code += [a64.ldr(n, 17, 8 * n) for n in KEPT]
+    return [*code, a64.ldr(16, 17, TARGET), a64.ret(16)]
+
+
+def _exit_code() -> list[int]:
+    """Registers -> state page; x16 is the exit's number."""
+    code = [*a64.mov_imm(17, STATE), a64.str_(16, 17, EXIT)]
+    for slot, mrs in ((NZCV_SLOT, a64.MRS_NZCV), (FPSR_SLOT, a64.MRS_FPSR)):
+        code += [mrs | 16, a64.str_(16, 17, 8 * slot)]
+    code += [a64.mov_from_sp(16), a64.str_(16, 17, 8 * SP_SLOT)]
+    code += [a64.str_q(n, 17, VECTORS_OFFSET + 16 * n) for n in range(FIRST_LANE)]
+    code += [a64.str_q(n, 17, SPILL + 16 * (n - FIRST_LANE)) for n in range(FIRST_LANE, 32)]
+    code += [a64.str_(n, 17, 8 * n) for n in KEPT]
+    return code
+
+
+__all__ = ["CODE_BYTES", "EVICTED", "CodeHost"]
