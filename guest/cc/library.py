@@ -1,4 +1,4 @@
-"""Where the C library is: its headers, and `libc.a` and `crt1.o`, built on first use when not installed."""
+"""Where the C library is: its headers, and `libc.a` and `crt1.o`, built on first use."""
 
 from __future__ import annotations
 
@@ -10,21 +10,18 @@ from pathlib import Path
 
 from morello_isa.errors import EXIT_DIAGNOSTICS, UserError
 
-GUEST = Path(__file__).parent.parent
+GUEST = Path(__file__).resolve().parent.parent
 LIBC_INCLUDE = GUEST / "libc" / "include"
 LIBC_SOURCE = GUEST / "libc" / "src"
-IMAGES = GUEST.parent / "images"
 
 Build = Callable[[Path], bytes]
 
 
 def library_folder(build_object: Build) -> Path:
-    """The folder with libc.a and crt1.o: `images/` where they are installed, else a cache filled now.
+    """The folder with libc.a and crt1.o: a cache, filled when this version's are not in it.
 
     `build_object` compiles one source of the library to an object file's bytes.
     """
-    if (IMAGES / "libc.a").is_file() and (IMAGES / "crt1.o").is_file():
-        return IMAGES
     sources = (
         sorted(p for p in LIBC_SOURCE.iterdir() if p.suffix in (".c", ".S")) if LIBC_SOURCE.is_dir() else []
     )
