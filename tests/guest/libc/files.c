@@ -36,7 +36,8 @@ int main(int argc, char **argv)
     at = ftell(file);
     printf("%ld %c\n", at, fgetc(file));
     fclose(file);
-    printf("%d %ld\n", stat(path, &status), (long)status.st_size);
+    int found = stat(path, &status);
+    printf("%d %ld\n", found, (long)status.st_size);
     snprintf(line, sizeof line, "%s/sub", dir);
     printf("%d\n", mkdir(line, 0755));
     printf("%d\n", mkdir(line, 0755) < 0 && errno == EEXIST);
