@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from guest.cc.lexer import Token
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Node:
     at: Token
 
@@ -18,7 +18,7 @@ class Node:
 # ---------------------------------------------------------------- types and declarations
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Attribute(Node):
     """`__attribute__((name(args)))`, the name without its underscores; a type argument is a TypeName."""
 
@@ -26,7 +26,7 @@ class Attribute(Node):
     args: list[Node]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class RecordSpec(Node):
     """struct or union; `members` is None for a mere reference to the tag."""
 
@@ -36,24 +36,24 @@ class RecordSpec(Node):
     attributes: list[Attribute]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class EnumSpec(Node):
     tag: str | None
     values: list[tuple[Token, Node | None]] | None
     attributes: list[Attribute]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class TypedefName(Node):
     pass
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class TypeofSpec(Node):
     operand: Node
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Specifiers(Node):
     """Declaration specifiers: `words` are the sorted-out basic type keywords, or `node` the type."""
 
@@ -68,17 +68,17 @@ class Specifiers(Node):
     attributes: list[Attribute] = field(default_factory=list)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class PointerMod:
     quals: int
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class ArrayMod:
     length: Node | None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class FunctionMod:
     """`params` is None for `()`: no prototype."""
 
@@ -89,7 +89,7 @@ class FunctionMod:
 Modifier = PointerMod | ArrayMod | FunctionMod
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Declarator(Node):
     """`modifiers` lead from the name outwards: `*a[3]` is [ArrayMod, PointerMod]."""
 
@@ -99,43 +99,43 @@ class Declarator(Node):
     asm_label: str | None = None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Parameter(Node):
     specifiers: Specifiers
     declarator: Declarator
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class TypeName(Node):
     specifiers: Specifiers
     declarator: Declarator
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class MemberDeclarator:
     declarator: Declarator
     bit_width: Node | None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class MemberGroup(Node):
     specifiers: Specifiers
     declarators: list[MemberDeclarator]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class InitDeclarator:
     declarator: Declarator
     init: Node | None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Declaration(Node):
     specifiers: Specifiers
     declarators: list[InitDeclarator]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class FunctionDefinition(Node):
     specifiers: Specifiers
     declarator: Declarator
@@ -143,13 +143,13 @@ class FunctionDefinition(Node):
     old_style: list[Declaration]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class StaticAssert(Node):
     condition: Node
     message: StringLiteral | None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class TopLevelAsm(Node):
     text: StringLiteral
 
@@ -157,12 +157,12 @@ class TopLevelAsm(Node):
 # ---------------------------------------------------------------- initialisers
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class FieldDesignator(Node):
     name: str
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class IndexDesignator(Node):
     """`[low]` or GNU `[low ... high]`."""
 
@@ -170,13 +170,13 @@ class IndexDesignator(Node):
     high: Node | None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class InitItem:
     designators: list[FieldDesignator | IndexDesignator]
     value: Node
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class InitList(Node):
     items: list[InitItem]
 
@@ -184,27 +184,27 @@ class InitList(Node):
 # ---------------------------------------------------------------- expressions
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Name(Node):
     pass
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Number(Node):
     pass
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class CharLiteral(Node):
     pass
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class StringLiteral(Node):
     parts: list[Token]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Unary(Node):
     """`op` is one of & * + - ~ ! ++ --, the last two prefix."""
 
@@ -212,20 +212,20 @@ class Unary(Node):
     operand: Node
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Postfix(Node):
     op: str
     operand: Node
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Binary(Node):
     op: str
     left: Node
     right: Node
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Assign(Node):
     """`op` is `=` or a compound assignment's operator with its `=`."""
 
@@ -234,7 +234,7 @@ class Assign(Node):
     value: Node
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Conditional(Node):
     """`then` is None for GNU `a ?: b`."""
 
@@ -243,44 +243,44 @@ class Conditional(Node):
     otherwise: Node
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Comma(Node):
     left: Node
     right: Node
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Call(Node):
     function: Node
     args: list[Node]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Index(Node):
     base: Node
     index: Node
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Member(Node):
     base: Node
     name: str
     arrow: bool
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Cast(Node):
     type_name: TypeName
     operand: Node
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class CompoundLiteral(Node):
     type_name: TypeName
     init: InitList
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class SizeOf(Node):
     """sizeof or (`align`) _Alignof, of an expression or a TypeName."""
 
@@ -288,46 +288,46 @@ class SizeOf(Node):
     align: bool
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Generic(Node):
     control: Node
     choices: list[tuple[TypeName | None, Node]]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class StatementExpression(Node):
     body: Compound
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class LabelAddress(Node):
     name: str
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class FunctionName(Node):
     """`__func__`."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class VaArg(Node):
     ap: Node
     type_name: TypeName
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class OffsetOf(Node):
     type_name: TypeName
     path: list[FieldDesignator | IndexDesignator]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class TypesCompatible(Node):
     first: TypeName
     second: TypeName
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class ChooseExpression(Node):
     condition: Node
     then: Node
@@ -337,36 +337,36 @@ class ChooseExpression(Node):
 # ---------------------------------------------------------------- statements
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Compound(Node):
     items: list[Node]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class ExpressionStatement(Node):
     expression: Node | None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class If(Node):
     condition: Node
     then: Node
     otherwise: Node | None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class While(Node):
     condition: Node
     body: Node
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class DoWhile(Node):
     body: Node
     condition: Node
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class For(Node):
     init: Node | None
     condition: Node | None
@@ -374,13 +374,13 @@ class For(Node):
     body: Node
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Switch(Node):
     value: Node
     body: Node
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Case(Node):
     """`case low:` or GNU `case low ... high:`."""
 
@@ -389,50 +389,50 @@ class Case(Node):
     body: Node
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Default(Node):
     body: Node
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Label(Node):
     name: str
     body: Node
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Goto(Node):
     name: str
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class ComputedGoto(Node):
     address: Node
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Break(Node):
     pass
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Continue(Node):
     pass
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Return(Node):
     value: Node | None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class AsmOperand:
     name: str | None
     constraint: str
     expression: Node
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class AsmStatement(Node):
     template: StringLiteral
     outputs: list[AsmOperand]

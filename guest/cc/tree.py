@@ -16,42 +16,42 @@ from guest.cc.types import CType, Field, FunctionType, IntType
 # ---------------------------------------------------------------- expressions
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Expr:
     type: CType
     loc: SourceLoc
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class IntConst(Expr):
     """An integer, enumeration, pointer or `__intcap_t` constant (the latter two without provenance)."""
 
     value: int
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class FloatConst(Expr):
     value: float
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Bytes(Expr):
     """The contents of a character array, in initialisers only."""
 
     data: bytes
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class SymbolRef(Expr):
     symbol: Symbol
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Deref(Expr):
     operand: Expr
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class MemberOf(Expr):
     """`base` is a record, an lvalue or a value (a call's result)."""
 
@@ -59,17 +59,17 @@ class MemberOf(Expr):
     field: Field
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class AddressOf(Expr):
     operand: Expr
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Convert(Expr):
     operand: Expr
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Unary(Expr):
     """`op`: - ~ (on `type`), ! (int result)."""
 
@@ -77,7 +77,7 @@ class Unary(Expr):
     operand: Expr
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Arithmetic(Expr):
     """`op` on two operands of `type` (a shift's right operand has its own). For `__intcap_t`,
     `provenance` says whose capability the result keeps: "left", "right" or "" (neither)."""
@@ -88,7 +88,7 @@ class Arithmetic(Expr):
     provenance: str = ""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Compare(Expr):
     """Two operands of the same arithmetic or pointer type; int result."""
 
@@ -97,7 +97,7 @@ class Compare(Expr):
     right: Expr
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class PointerAdd(Expr):
     """pointer + index * scale bytes; `index` is a 64-bit integer; `negative` subtracts."""
 
@@ -107,14 +107,14 @@ class PointerAdd(Expr):
     negative: bool = False
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class PointerDiff(Expr):
     left: Expr
     right: Expr
     scale: int
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Logical(Expr):
     """`&&` or `||`."""
 
@@ -123,31 +123,31 @@ class Logical(Expr):
     right: Expr
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Conditional(Expr):
     condition: Expr
     then: Expr
     otherwise: Expr
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Comma(Expr):
     left: Expr
     right: Expr
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Assign(Expr):
     target: Expr
     value: Expr
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class OldValue(Expr):
     """In an `Update`'s result: what the target held."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Update(Expr):
     """target = result, where `result` speaks of the old value; the value is the old or the new one."""
 
@@ -157,14 +157,14 @@ class Update(Expr):
     yields_old: bool
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Call(Expr):
     function: Expr
     signature: FunctionType
     args: list[Expr]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Builtin(Expr):
     """A `__builtin_…` with checked arguments; `extra` is its compile-time parameter, if any."""
 
@@ -173,20 +173,20 @@ class Builtin(Expr):
     extra: int = 0
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class VaArg(Expr):
     """`ap` is the va_list lvalue."""
 
     ap: Expr
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class StatementExpr(Expr):
     body: list[Stmt]
     value: Expr | None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class CompoundLiteral(Expr):
     """A block-scope compound literal: initialises `symbol` each time, then denotes it."""
 
@@ -194,7 +194,7 @@ class CompoundLiteral(Expr):
     init: Init
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class LabelAddress(Expr):
     label: str
 
@@ -202,7 +202,7 @@ class LabelAddress(Expr):
 # ---------------------------------------------------------------- initialisers
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class InitPiece:
     """`value` (converted to the element's type) goes to byte `offset`; `field` for a bit-field."""
 
@@ -211,7 +211,7 @@ class InitPiece:
     field: Field | None = None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Init:
     """An object's initialiser, flattened; bytes no piece covers are zero if `zero_rest`."""
 
@@ -223,17 +223,17 @@ class Init:
 # ---------------------------------------------------------------- statements
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Stmt:
     loc: SourceLoc
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class ExprStmt(Stmt):
     expression: Expr
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class LocalDecl(Stmt):
     """Start of life of an automatic object; `length` is a VLA's size in bytes."""
 
@@ -242,19 +242,19 @@ class LocalDecl(Stmt):
     length: Expr | None = None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Block(Stmt):
     body: list[Stmt]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class If(Stmt):
     condition: Expr
     then: Stmt
     otherwise: Stmt | None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Loop(Stmt):
     """while, do and for: `test_first` is False for do; a missing condition is None (forever)."""
 
@@ -264,7 +264,7 @@ class Loop(Stmt):
     test_first: bool
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Switch(Stmt):
     value: Expr
     body: Stmt
@@ -272,45 +272,45 @@ class Switch(Stmt):
     default: Case | None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Case(Stmt):
     """The place a `case` or `default` label marks."""
 
     body: Stmt
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Label(Stmt):
     name: str
     body: Stmt
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Goto(Stmt):
     label: str
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class ComputedGoto(Stmt):
     address: Expr
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Break(Stmt):
     pass
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Continue(Stmt):
     pass
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Return(Stmt):
     value: Expr | None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class AsmOperand:
     """`constraint` without its `=`/`+`; `tied` is an input's output number."""
 
@@ -319,7 +319,7 @@ class AsmOperand:
     tied: int | None = None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Asm(Stmt):
     """`template` has named operands replaced by numbers; a `+` output occurs among inputs, tied."""
 
@@ -332,7 +332,7 @@ class Asm(Stmt):
 # ---------------------------------------------------------------- external definitions
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Function:
     symbol: Symbol
     params: list[Symbol]
@@ -341,7 +341,7 @@ class Function:
     address_taken_labels: list[str]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Unit:
     """A checked translation unit: function bodies, objects with static storage, and the rest."""
 
