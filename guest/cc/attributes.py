@@ -32,10 +32,7 @@ class Attributes:
     destructor: bool = False
     noinline: bool = False
     always_inline: bool = False
-    common: bool = False
-    transparent_union: bool = False
     returns_twice: bool = False
-    mode: str | None = None
 
 
 def _text(a: s.Attribute) -> str:
@@ -62,16 +59,11 @@ def _visibility(out: Attributes, a: s.Attribute, _evaluate: Evaluate) -> None:
     out.hidden = _text(a) in ("hidden", "internal")
 
 
-def _mode(out: Attributes, a: s.Attribute, _evaluate: Evaluate) -> None:
-    out.mode = _text(a).strip("_")
-
-
 _WITH_ARGUMENTS: dict[str, Callable[[Attributes, s.Attribute, Evaluate], None]] = {
     "aligned": _aligned,
     "section": _section,
     "alias": _alias,
     "visibility": _visibility,
-    "mode": _mode,
 }
 _FLAGS = frozenset(
     [
@@ -83,8 +75,6 @@ _FLAGS = frozenset(
         "destructor",
         "noinline",
         "always_inline",
-        "common",
-        "transparent_union",
         "returns_twice",
     ]
 )

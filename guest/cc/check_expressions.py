@@ -375,7 +375,8 @@ class ExpressionChecker(ValueChecker):
             return t.IntConst(ct.SIZE, loc, 1)
         if isinstance(ty, ct.ArrayType) and isinstance(ty.vla, Symbol) and not node.align:
             return t.SymbolRef(ct.SIZE, loc, ty.vla)
-        self.complete_type(ty, loc) if not node.align else None
+        if not node.align:
+            self.complete_type(ty, loc)
         return t.IntConst(ct.SIZE, loc, ty.align if node.align else ty.size)
 
     def _compound_literal(self, node: s.CompoundLiteral) -> t.Expr:

@@ -542,7 +542,10 @@ class Variable:
 
 @dataclass(slots=True)
 class Function:
-    """One C function; blocks[0] is the entry. Parameters arrive as (register, place) at entry."""
+    """One C function; blocks[0] is the entry. Parameters arrive as (register, place) at entry.
+
+    `is_used`: kept even if nothing refers to it. `no_inline`/`always_inline`: what the source asks for.
+    """
 
     name: str
     is_static: bool
@@ -554,6 +557,9 @@ class Function:
     is_weak: bool = False
     is_hidden: bool = False
     section: str | None = None
+    is_used: bool = False
+    no_inline: bool = False
+    always_inline: bool = False
     variables: list[Variable] = field(default_factory=list)
     loc: SourceLoc | None = None
 

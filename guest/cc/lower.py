@@ -106,6 +106,9 @@ class ModuleLowering:
             is_weak=a.weak,
             is_hidden=a.hidden,
             section=a.section,
+            is_used=a.used,
+            no_inline=a.noinline,
+            always_inline=a.always_inline,
             loc=source.loc,
         )
         StatementLowering(function, source, self.state).lower()

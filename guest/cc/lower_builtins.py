@@ -145,11 +145,10 @@ class BuiltinLowering(CallLowering):
         return self.set_cond(cond, magnitude, self.constant(bits.ty, mask))
 
     def _isnormal(self, e: t.Builtin) -> VReg:
-        bits, mask, width = self._bits(e)
+        bits, mask, _ = self._bits(e)
         exponent = self.binary(BinOp.AND, bits.ty, bits, Imm(mask))
         least = mask & -mask
         above = self.binary(BinOp.SUB, bits.ty, exponent, self.constant(bits.ty, least))
-        del width
         return self.set_cond(Cond.ULT, above, self.constant(bits.ty, mask - least))
 
     def _isinf_sign(self, e: t.Builtin) -> VReg:

@@ -13,7 +13,7 @@ from typing import ClassVar
 from guest.cc import ir
 from guest.cc import tree as t
 from guest.cc import types as ct
-from guest.cc.abi import register_class
+from guest.cc.abi import SLOT, anonymous_by_reference, register_class
 from guest.cc.constants import truth
 from guest.cc.errors import CompileError
 from guest.cc.ir import BinOp, CapOp, Cond, Imm, Operand, Ty, UnOp, VReg
@@ -433,8 +433,6 @@ class ExpressionLowering(PlaceLowering):
         return result
 
     def _va_arg(self, e: t.VaArg) -> VReg | Mem:
-        from guest.cc.abi import SLOT, anonymous_by_reference
-
         place = self.place(e.ap)
         ap = self.loaded(place, e.ap.type)
         assert isinstance(ap, VReg)

@@ -40,6 +40,8 @@ _NOT_INLINED = (ir.Alloca, ir.BlockAddr, ir.IndirectJump, ir.GetSpecial, ir.Asm)
 def _inlinable(function: ir.Function) -> bool:
     if function.is_variadic or function.calls_setjmp or function.is_weak or function.section is not None:
         return False
+    if function.no_inline:
+        return False
     for block in function.blocks:
         for op in block.ops:
             buffer = isinstance(op, ir.GetSpecial) and op.special is ir.Special.RESULT_BUFFER
@@ -129,7 +131,7 @@ def _inline_into(
             if callee is None or not _matches(op, callee):
                 continue
             only = calls.get(callee.name) == 1 and callee.name not in taken
-            limit = ONCE if only else SMALL
+            limit = MAX_GROWN if callee.always_inline else ONCE if only else SMALL
             if sizes[callee.name] > limit:
                 continue
             if sizes[callee.name] > TINY and size + sizes[callee.name] > MAX_GROWN:
@@ -247,7 +249,7 @@ def _drop_unused(module: ir.Module) -> None:
     """Remove static functions without references."""
     while True:
         used = _address_taken(module) | set(_call_counts(module))
-        kept = [f for f in module.functions if not f.is_static or f.is_weak or f.name in used]
+        kept = [f for f in module.functions if not f.is_static or f.is_weak or f.is_used or f.name in used]
         if len(kept) == len(module.functions):
             return
         module.functions = kept
