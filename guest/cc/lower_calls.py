@@ -17,10 +17,11 @@ SETJMP_NAMES = frozenset(["setjmp", "_setjmp", "sigsetjmp", "__sigsetjmp"])
 class CallLowering(ExpressionLowering):
     """Both sides of a call."""
 
-    def call(self, e: t.Call) -> VReg | Mem | None:
+    def call(self, e: t.Call, home: Mem | None = None) -> VReg | Mem | None:
+        """The call's value; a record result goes to the frame slot `home` when there is one."""
         target = self._target(e)
         assigner = Assigner()
-        buffer, buffer_address = self._result_buffer(e.type)
+        buffer, buffer_address = self._result_buffer(e.type, home)
         args: list[tuple[Operand, Place]] = []
         named = len(e.signature.params)
         values = [self._argument_value(arg) for arg in e.args]
@@ -48,7 +49,7 @@ class CallLowering(ExpressionLowering):
             return None
         if buffer is not None:
             return buffer
-        return self._received(e.type, result_pieces)
+        return self._received(e.type, result_pieces, home)
 
     def _target(self, e: t.Call) -> str | VReg:
         function = e.function
@@ -110,10 +111,10 @@ class CallLowering(ExpressionLowering):
 
     # -------------------------------------------------------- results, caller's side
 
-    def _result_buffer(self, ty: ct.CType) -> tuple[Mem | None, VReg | None]:
+    def _result_buffer(self, ty: ct.CType, home: Mem | None) -> tuple[Mem | None, VReg | None]:
         if ty.is_void or not result_passing(ty).by_reference:
             return None, None
-        buffer = Mem(self.new_slot(*self.padded(ty.size, ty.align)))
+        buffer = home or Mem(self.new_slot(*self.padded(ty.size, ty.align)))
         return buffer, self.cap_of(buffer)
 
     def _results(self, ty: ct.CType) -> tuple[list[tuple[VReg, Place]], list[tuple[VReg, Piece]]]:
@@ -125,10 +126,10 @@ class CallLowering(ExpressionLowering):
         received = [(self.vreg(piece.ty), piece) for piece in passing.pieces]
         return [(v, piece.place) for v, piece in received], received
 
-    def _received(self, ty: ct.CType, pieces: list[tuple[VReg, Piece]]) -> VReg | Mem:
+    def _received(self, ty: ct.CType, pieces: list[tuple[VReg, Piece]], home: Mem | None) -> VReg | Mem:
         if not ty.is_record:
             return self.extended(pieces[0][0], ty)
-        home = Mem(self.new_slot(max(ty.size, 1), ty.align))
+        home = home or Mem(self.new_slot(max(ty.size, 1), ty.align))
         for value, piece in pieces:
             self._store_piece(home, piece, value)
         return home

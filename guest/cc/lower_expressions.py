@@ -53,7 +53,7 @@ class ExpressionLowering(PlaceLowering):
 
     # -------------------------------------------------------- services of the later parts
 
-    def call(self, e: t.Call) -> VReg | Mem | None:
+    def call(self, e: t.Call, home: Mem | None = None) -> VReg | Mem | None:
         raise NotImplementedError
 
     def builtin(self, e: t.Builtin) -> VReg | None:

@@ -129,6 +129,10 @@ class StatementLowering(BuiltinLowering):
         if ty.is_scalar:
             self.store(home, ty, self.operand(init.pieces[0].value))
             return
+        first = init.pieces[0].value if len(init.pieces) == 1 else None
+        if isinstance(first, t.Call) and ct.same_type(first.type, ty) and isinstance(home.base, int):
+            self.call(first, home)
+            return
         values = self._precomputed(init)
         data = self.module.constant_bytes(init) if init.size > CONSTANT_COPY else None
         if data is not None and any(data):
