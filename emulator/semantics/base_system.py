@@ -9,7 +9,7 @@ from emulator.faults import FaultKind, MemoryAbort, PeFault, fault_of_abort
 from emulator.memory.interface import Access, SystemMemory
 from emulator.semantics import access_rules
 from emulator.semantics.access import LOAD, STORE, authorise
-from emulator.semantics.indexed_registers import find_indexed
+from emulator.semantics.indexed_registers import find_indexed, find_reserved
 from emulator.semantics.register_access import (
     read_capability,
     read_register,
@@ -60,7 +60,7 @@ def _capability_register(insn: Instruction) -> SystemRegister | None:
 
 def register_move(site: Site, insn: base.SystemRegisterMove) -> Action:
     """MRS and MSR of 64-bit registers."""
-    register = find_register(insn.key, "integer") or find_indexed(insn.key)
+    register = find_register(insn.key, "integer") or find_indexed(insn.key) or find_reserved(insn.key)
     pe, x, t = site.pe, site.x, insn.t
     if insn.is_read:
         write = site.write_x(t)

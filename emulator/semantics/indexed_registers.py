@@ -61,6 +61,18 @@ def find_indexed(key: Key) -> SystemRegister | None:
     return _index().get(key)
 
 
+def find_reserved(key: Key) -> SystemRegister | None:
+    """An unallocated register of the identification space (3, 0, c0, c1..c7, x), which reads as zero.
+
+    The Arm ARM reserves the space as RAZ, so that software can ask for later features; the specification's
+    model has only the registers that it names.
+    """
+    op0, op1, crn, crm, op2 = key
+    if (op0, op1, crn) != (3, 0, 0) or not 1 <= crm <= 7:
+        return None
+    return SystemRegister(f"S3_0_C0_C{crm}_{op2}", "integer", *key, "system", "-")
+
+
 def family(name: str) -> str:
     """The name without its number: `DBGBVR_EL1` for `DBGBVR3_EL1`; other names unchanged."""
     match = _NAME.match(name)

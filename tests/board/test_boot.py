@@ -203,6 +203,21 @@ def test_trace_of_system_registers(image, capsys) -> None:
     assert "mrs c3, DDC = 0x0 [0x0" in lines[2]
 
 
+def test_reserved_identification_registers_read_as_zero(image) -> None:
+    """S3_0_C0_C6_2 (a later ID register): software probes it, the answer is 0."""
+    text = """
+        mov x2, #9
+        .inst 0xd5380642
+        adr x1, block
+        str x2, [x1, #8]
+        mov w0, #0x18
+        hlt #0xf000
+        .balign 8
+    block: .quad 0x20026, 7
+    """
+    assert boot(image(assemble(text)), "--board", "virt", "--el", "1", *QUIET) == 0
+
+
 def test_dump_of_tags(image, tmp_path: Path) -> None:
     text = "mrs c1, DDC\n ldr x2, =0x40200000\n str c1, [x2, #16]\n b ."
     out = tmp_path / "tags"
