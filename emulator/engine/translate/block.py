@@ -97,12 +97,13 @@ class BlockCode:
     """The code of one block in the making, under one context, starting at guest address `pc`."""
 
     def __init__(
-        self, pe: Pe, memory: Memory, context: Context, pc: int, window: tuple[int, int]
+        self, pe: Pe, memory: Memory, context: Context, pc: int, window: tuple[int, int], table: int
     ) -> None:  # fmt: skip
         self._pe = pe
         self._memory = memory
         self.context = context
         self.fetch_window = window
+        self.table = table
         self.start = self.pc = pc
         self.word = 0
         self.words: list[int] = []
@@ -129,6 +130,7 @@ class BlockCode:
             and not context.ddc_hi & OTYPE_FIELD
             and context.ddc_base == 0
             and context.ddc_limit >= 1 << 48
+            and context.tbi0
             and not context.cctlr & 4
         )
 
@@ -358,7 +360,7 @@ class BlockCode:
             poisoned = True
         poisoned = self._permissions(n, permissions & ~origin.permissions, poisoned)
         origin.permissions |= permissions
-        if n == CSP and self.context.check_sp and not origin.aligned:
+        if n == CSP and self.context.check_sp and not (origin.aligned and delta % 16 == 0):
             poisoned = self._misaligned(value, 16, poisoned)
             origin.aligned = delta % 16 == 0
         at = self._offset(value, offset)

@@ -82,7 +82,8 @@ def _stack_step(word: int) -> int | None:
 
 
 def _vector_arithmetic(block: BlockCode, word: int, operands: Operands) -> bool:
-    fields = ((5,) if operands.x_reads else ()) + ((0,) if operands.x_writes else ())
+    # `x_reads` is generous: a word with an integer result has no integer source.
+    fields = (0,) if operands.x_writes else (5,) if operands.x_reads else ()
     word, homes = _rename(block, word, fields, operands)
     lent = sorted(n for n in named_vectors(word) if n >= _SHARED_VECTORS)
     if lent:

@@ -11,6 +11,7 @@ from emulator.engine.translate.layout import (
     LOW,
     META,
     TABLE,
+    TABLE_BYTES,
     TABLE_ENTRIES,
     TEMP,
     TEMP2,
@@ -54,7 +55,7 @@ def branch_to_register(
         block.emit(a64.orr(TEMP, TEMP, TEMP2))
         block.emit(a64.orr(TEMP, TEMP, BAD), a64.cbz(TEMP, 4))
     block.emit(a64.eor_lsr(TEMP, source, source, 12), a64.and_imm(TEMP, TEMP, TABLE_ENTRIES - 1 << 2))
-    block.emit(*a64.mov_imm(TEMP2, TABLE), a64.add(TEMP2, TEMP2, TEMP, 3))
+    block.emit(*a64.mov_imm(TEMP2, TABLE + block.table * TABLE_BYTES), a64.add(TEMP2, TEMP2, TEMP, 3))
     block.emit(a64.ldr(TEMP, TEMP2), a64.eor(TEMP, TEMP, source), a64.orr(BAD, BAD, TEMP))
     block.emit(a64.ldr(TEMP, TEMP2, 8), a64.eor(TEMP, TEMP, META), a64.orr(BAD, BAD, TEMP))
     block.emit(a64.ldr(TEMP2, TEMP2, 16))

@@ -34,6 +34,7 @@ from emulator.engine.translate.layout import (
     SPILL_TAGS,
     SPILL_WINDOW,
     SWAP,
+    TABLES,
     TARGET,
     UNUSABLE,
 )
@@ -72,10 +73,11 @@ class Translation:
 class Domain:
     """The translations under one context; `anchor` is a PCC of that context, `window` where it may fetch."""
 
-    __slots__ = ("anchor", "blocks", "context", "family", "window")
+    __slots__ = ("anchor", "blocks", "context", "family", "table", "window")
 
     def __init__(self, context: Context, anchor: Capability, window: tuple[int, int]) -> None:
         self.window = window
+        self.table = 0
         self.context = context
         self.anchor = anchor
         self.blocks: dict[int, Translation] = {}
@@ -109,7 +111,7 @@ class FastEngine(ReferenceEngine):
         self._exits: list[tuple[Translation, Exit] | None] = [None]
         self._order: list[int] = []
         self._translations: list[Translation] = []
-        self._family: tuple[object, ...] = ()
+        self._families: dict[tuple[object, ...], int] = {}
         self._revision = -1
         state = pe.file.whole
         self._q = state.cast("Q")
@@ -132,22 +134,29 @@ class FastEngine(ReferenceEngine):
         self._translations.clear()
         self.counters.flushes += 1
         if self._code is not None:
-            self._clear_table(self._code)
             self._code.forget_code()
             self._free = self._code.first_free
-
-    @staticmethod
-    def _clear_table(code: CodeHost) -> None:
-        code.table[:] = memoryview(bytes(8 * len(code.table))).cast("Q")
-        for i in range(0, len(code.table), 4):
-            code.table[i] = 2
+        self._families.clear()
 
     def _open(self) -> CodeHost:
         pool = self.space.pool
         code = self._code = CodeHost(self.pe.file, pool.ram.data, pool.tags, self.space.direct)
         self._free = code.first_free
-        self._clear_table(code)
         return code
+
+    def _domain(self, context: Context) -> Domain:
+        """The domain of the current context, which is made; its family gets a table."""
+        domain = self._domains[context] = Domain(context, self.pe.pcc, self._window)
+        code = self._code or self._open()
+        table = self._families.get(domain.family)
+        if table is None:
+            if len(self._families) == TABLES:
+                self._flush()
+                self._domains[context] = domain
+            table = self._families[domain.family] = len(self._families)
+            code.clear_table(table)
+        domain.table = table
+        return domain
 
     # --- running -------------------------------------------------------------------------------------------
 
@@ -171,13 +180,7 @@ class FastEngine(ReferenceEngine):
             self._flush()
         context = self._context
         assert context is not None
-        domain = self._domains.get(context)
-        if domain is None:
-            domain = self._domains[context] = Domain(context, self.pe.pcc, self._window)
-        if domain.family != self._family:
-            self._family = domain.family
-            if self._code is not None:
-                self._clear_table(self._code)
+        domain = self._domains.get(context) or self._domain(context)
         return domain.blocks.get(self.pe.pc) or self._translate(domain)
 
     def _translate(self, domain: Domain) -> Translation | None:
@@ -189,12 +192,13 @@ class FastEngine(ReferenceEngine):
             return None
         code = self._code or self._open()
         made = translate(
-            BlockCode(pe, self.memory, domain.context, pc, domain.window), first, self.fetch_ahead
+            BlockCode(pe, self.memory, domain.context, pc, domain.window, domain.table), first, self.fetch_ahead
         )
         size = 4 * (len(made.words) + 3 * len(made.exits))
         if self._free + size - CODE > CODE_BYTES or self._drop:
             self._flush()
-            domain = self._domains[domain.context] = Domain(domain.context, pe.pcc, self._window)
+            self._free, domain = code.first_free, self._domain(domain.context)
+            return self._translate(domain)
         host = self._free
         self._free = host + size + (-size % 16)
         starts = [host + 4 * at for at in made.starts]
@@ -312,7 +316,8 @@ class FastEngine(ReferenceEngine):
         if target.domain.family != translation.domain.family or not self._is_current(translation):
             return
         at = table_index(value)
-        code.table[at], code.table[at + 1], code.table[at + 2] = value, hi, target.host
+        table = code.tables[target.domain.table]
+        table[at], table[at + 1], table[at + 2] = value, hi, target.host
         self._predict(code, exit_, value, hi, target.host)
 
     def _is_current(self, translation: Translation) -> bool:

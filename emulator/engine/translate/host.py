@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import mmap
+from array import array
 from collections.abc import Callable
 from typing import Any
 
@@ -12,9 +13,9 @@ from unicorn import arm64_const
 from unicorn.unicorn_py3 import unicorn as binding
 
 from emulator.engine.translate import encode as a64
+from emulator.engine.translate.emit_jump import NO_ADDRESS
 from emulator.engine.translate.layout import (
     CODE,
-    EVICTED,
     EXIT,
     FIRST_LANE,
     GUEST_TOP,
@@ -23,8 +24,10 @@ from emulator.engine.translate.layout import (
     SPILL,
     STATE,
     TABLE,
+    TABLE_BYTES,
     TABLE_ENTRIES,
     TABLE_ENTRY_WORDS,
+    TABLES,
     TARGET,
 )
 from emulator.memory.interface import PAGE_MASK, PAGE_SIZE
@@ -39,7 +42,9 @@ from emulator.state.registers import (
 )
 
 CODE_BYTES = 48 << 20
-_TABLE_BYTES = TABLE_ENTRIES * TABLE_ENTRY_WORDS * 8
+_TABLE_WORDS = TABLE_ENTRIES * TABLE_ENTRY_WORDS
+_TABLE_BYTES = TABLES * TABLE_BYTES
+_EMPTY_TABLE = array("Q", [NO_ADDRESS, 0, 0, 0]) * TABLE_ENTRIES
 # Where the buffers are in Unicorn's physical address space.
 _STATE_AT, _TABLE_AT, _CODE_AT, _DATA_AT, _TAGS_AT = 1 << 28, 1 << 29, 1 << 32, 1 << 40, 1 << 41
 _READ, _WRITE, _EXEC = unicorn.UC_PROT_READ, unicorn.UC_PROT_WRITE, unicorn.UC_PROT_EXEC
@@ -63,7 +68,8 @@ class CodeHost:
         self.code = mmap.mmap(-1, CODE_BYTES)
         self.words = memoryview(self.code).cast("I")
         table = mmap.mmap(-1, _TABLE_BYTES)
-        self.table = memoryview(table).cast("Q")
+        words = memoryview(table).cast("Q")
+        self.tables = [words[i * _TABLE_WORDS : (i + 1) * _TABLE_WORDS] for i in range(TABLES)]
         self._resolve = resolve
         uc: Any = binding.Uc(unicorn.UC_ARCH_ARM64, unicorn.UC_MODE_ARM)
         uc.ctl_set_page_size(PAGE_SIZE)
@@ -116,14 +122,16 @@ class CodeHost:
         self._start(uc._uch, self.leave, self.stop, 0, 0)
         return where
 
+    def clear_table(self, number: int) -> None:
+        """Forget the branch targets of a table."""
+        self.tables[number][:] = memoryview(_EMPTY_TABLE)
+
     # --- code --------------------------------------------------------------------------------------------
 
     def put(self, address: int, words: list[int]) -> None:
         """Write code that has never run."""
         at = address - CODE >> 2
-        self.words[at : at + len(words)] = memoryview(b"".join(w.to_bytes(4, "little") for w in words)).cast(
-            "I"
-        )
+        self.words[at : at + len(words)] = memoryview(array("I", words))
 
     def patch(self, address: int, words: list[int]) -> None:
         """Change code that may have run."""
@@ -187,6 +195,3 @@ def _exit_code() -> list[int]:
     code += [a64.str_q(n, 17, SPILL + 16 * (n - FIRST_LANE)) for n in range(FIRST_LANE, 32)]
     code += [a64.str_(n, 17, 8 * n) for n in KEPT]
     return code
-
-
-__all__ = ["CODE_BYTES", "EVICTED", "CodeHost"]

@@ -49,6 +49,9 @@ SWAP = 0x1A00
 
 TABLE_ENTRIES = 8192
 TABLE_ENTRY_WORDS = 4
+TABLE_BYTES = TABLE_ENTRIES * TABLE_ENTRY_WORDS * 8
+TABLES = 4
+"""Tables of branch targets: one for each family of contexts in use."""
 UNUSABLE = 1 << 63
 """Both ends of the window of a capability that nothing may be accessed with."""
 
