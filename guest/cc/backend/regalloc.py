@@ -46,6 +46,7 @@ class Allocator:
         self.assigned: dict[int, int] = {}
         self.around: set[int] = set()  # saved around calls
         self.spilled: list[int] = []
+        self.deferred: list[int] = []
         self.clobbered = set(CALL_CLOBBERS)
         self.occupied: dict[int, int] = {}
         self.fixed = live.fixed
@@ -133,6 +134,7 @@ class Allocator:
             if register in self.assigned:
                 continue
             queue.extend(self._place(register))
+        self._place_deferred()
 
     def _scale_density(self, register: int) -> None:
         """Rematerialising is cheaper than reloading, so such ranges yield first."""
@@ -152,12 +154,38 @@ class Allocator:
             if self._free(physical, bits) and self._worth(physical, register):
                 self._assign(register, physical)
                 return []
+        if any(self._free(physical, bits) for physical in order):
+            self.deferred.append(register)  # a callee-saved register that did not seem worth its save
+            return []
         evicted = self._evict(register, order)
         if evicted is not None:
             return evicted
         if not self._place_around(register, order):
             self.spilled.append(register)
         return []
+
+    def _place_deferred(self) -> None:
+        """Give callee-saved registers to the best of those left over, by pairs."""
+        value = {r: min(self.weight.get(r, 0.0), self._crossing_cost(r)) for r in self.deferred}
+        waiting = sorted(self.deferred, key=lambda r: (-value[r], r))
+        for n, register in enumerate(waiting):
+            order = GPR_ORDER if self._bank(register) is Bank.GPR else VEC_ORDER
+            bits = self.ranges[register]
+            free = [p for p in order if self._free(p, bits)]
+            partner = next((r for r in waiting[n + 1 :] if self._bank(r) is self._bank(register)), None)
+            gain, cost = value[register], self._save_cost(order[0])
+            if cost > SECOND_OF_PAIR_COST and partner is not None:
+                gain, cost = gain + value[partner], cost + SECOND_OF_PAIR_COST
+            usable = [p for p in free if p in self.clobbered or p in self.used_callee_saved]
+            if usable or (free and gain > cost):
+                self._assign(register, (usable or free)[0])
+            elif not self._place_around(register, order):
+                self.spilled.append(register)
+
+    def _save_cost(self, physical: int) -> float:
+        """Cost of the next callee-saved register of the bank: every second one only completes a pair."""
+        used = sum(1 for r in self.used_callee_saved if (r < FIRST_V) == (physical < FIRST_V))
+        return SECOND_OF_PAIR_COST if used % 2 else CALLEE_COST
 
     def _hinted(self, register: int) -> list[int]:
         hints = self.hints.get(register)
@@ -187,8 +215,7 @@ class Allocator:
         """
         if physical in self.clobbered or physical in self.used_callee_saved or register in self.spills.tiny:
             return True
-        used = sum(1 for r in self.used_callee_saved if (r < FIRST_V) == (physical < FIRST_V))
-        cost = SECOND_OF_PAIR_COST if used % 2 else CALLEE_COST
+        cost = self._save_cost(physical)
         weight = self.weight.get(register, 0.0)
         if weight <= cost:
             return False

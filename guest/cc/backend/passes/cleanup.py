@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+
 from guest.cc import ir
 from guest.cc.backend import irtools
-from guest.cc.backend.passes import graph
+from guest.cc.backend.passes import fold, graph
 
 
 def clean_control_flow(function: ir.Function) -> None:
@@ -22,6 +24,62 @@ def _truncate(function: ir.Function) -> None:
             if irtools.is_terminator(op):
                 del block.ops[n + 1 :]
                 break
+
+
+COPIED_TESTS = 2  # operations in front of a test that are copied with it
+
+
+def thread_known_branches(function: ir.Function) -> None:
+    """A block that sets a variable to a constant and jumps to a test of it goes where the test leads."""
+    index = {b.name: b for b in function.blocks}
+    for block in function.blocks:
+        for _ in range(4):
+            last = block.ops[-1]
+            if not isinstance(last, ir.Jump):
+                break
+            test = index[last.target]
+            if test is block or not _is_test(test):
+                break
+            known = _constants_at_end(block)
+            prefix = test.ops[:-1]
+            target = _known_target(test, known)
+            if target is None:
+                break
+            block.ops[-1:] = [*(copy.copy(op) for op in prefix), ir.Jump(target, loc=last.loc)]
+
+
+def _is_test(block: ir.Block) -> bool:
+    simple = all(isinstance(op, (ir.Unary, ir.Const)) for op in block.ops[:-1])
+    return simple and len(block.ops) <= COPIED_TESTS + 1 and isinstance(block.ops[-1], ir.CondBranch)
+
+
+def _constants_at_end(block: ir.Block) -> dict[ir.VReg, int]:
+    known: dict[ir.VReg, int] = {}
+    for op in block.ops:
+        for d in irtools.defs(op):
+            known.pop(d, None)
+        if isinstance(op, ir.Const) and op.dst.ty is not ir.Ty.CAP:
+            known[op.dst] = op.value
+    return known
+
+
+def _known_target(test: ir.Block, known: dict[ir.VReg, int]) -> str | None:
+    """Where `test` goes when the registers in `known` have those values."""
+    for op in test.ops[:-1]:
+        value = op.value if isinstance(op, ir.Const) else None
+        if isinstance(op, ir.Unary) and op.a in known:
+            value = fold.unary(op.op, known[op.a], op.a.ty, op.dst.ty)
+        known.pop(op.dst, None)  # type: ignore[attr-defined]
+        if value is not None:
+            known[op.dst] = value  # type: ignore[attr-defined]
+    last = test.ops[-1]
+    assert isinstance(last, ir.CondBranch)
+    values = [o.value if isinstance(o, ir.Imm) else known.get(o) for o in (last.a, last.b)]
+    if values[0] is None or values[1] is None:
+        return None
+    ty = next((o.ty for o in (last.a, last.b) if isinstance(o, ir.VReg)), ir.Ty.I64)
+    truth = fold.condition(last.cond, values[0], values[1], fold.BITS.get(ty, 64))
+    return None if truth is None else last.if_true if truth else last.if_false
 
 
 def address_taken(function: ir.Function) -> set[str]:

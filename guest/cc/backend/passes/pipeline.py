@@ -8,6 +8,7 @@ from guest.cc.backend.passes.cleanup import (
     forward_into_copies,
     remove_dead,
     remove_unused,
+    thread_known_branches,
 )
 from guest.cc.backend.passes.extensions import fuse_extensions
 from guest.cc.backend.passes.inline import inline_functions
@@ -44,6 +45,7 @@ def _scalar(function: ir.Function, rounds: int) -> None:
         remove_unused(function)
         fuse_extensions(function)
         forward_into_copies(function)
+        thread_known_branches(function)
         clean_control_flow(function)
         if not changed:
             break

@@ -218,8 +218,9 @@ class Selector:
         self._find_dirty()
         for block in self.function.blocks:
             self.out.blocks.append(MBlock(self.block_label(block.name)))
-        for block, target in zip(self.function.blocks, self.out.blocks, strict=True):
-            self._select_block(block, target)
+        # Last block first: uses of a constant or frame address are folded before its definition is reached.
+        for n in range(len(self.function.blocks) - 1, -1, -1):
+            self._select_block(self.function.blocks[n], self.out.blocks[n])
         self.current = []
         self.loc = self.function.loc
         receive_parameters(self)
