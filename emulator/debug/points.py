@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 _FILE_LINE = re.compile(r"(.+):(\d+)$")
 MAX_WATCH = 4096
+Contents = tuple[bytes, tuple[bool, ...]]
+"""Bytes (empty for tag watches) and tags (none for data watches)."""
+UNMAPPED: Contents = (b"", ())
 
 
 class Points:
@@ -77,10 +80,15 @@ class Points:
         """Delete all."""
         self._points.clear()
 
+    def hits(self) -> dict[int, int]:
+        """Counters by number."""
+        return {point.number: point.hits for point in self if not isinstance(point, Catch)}
+
     def set_hits(self, hits: dict[int, int]) -> None:
         """Counters as they were before a repeated run."""
         for point in self:
-            point.hits = hits.get(point.number, 0)
+            if not isinstance(point, Catch):
+                point.hits = hits.get(point.number, 0)
 
     def places(self, place: str) -> tuple[int, ...]:
         """Addresses of a place; empty when its symbol or file isn't known (yet)."""
@@ -143,12 +151,12 @@ class Points:
             return True
         try:
             return bool(number(self._debugger.evaluate(point.condition, task)))
-        except CommandError:
+        except (CommandError, RecursionError):
             return True
 
     def _watcher(self, point: Watch) -> Observer:
         before = _contents(point, self._debugger.task)
-        last_pc = 0
+        last_pc = self._debugger.task.pe.pc
 
         def watch(task: Task, pc: int, word: int) -> Stop | None:  # noqa: ARG001
             nonlocal before, last_pc
@@ -157,17 +165,20 @@ class Points:
             if now == before:
                 return None
             old, before = before, now
+            if UNMAPPED in (old, now):
+                return None
             point.hits += 1
-            where = self._debugger.names.where(task.process, by) if by else ""
-            text = f"{point.kind.value} watch {point.number}: {_change(point, old, now)}"
-            text += f", by {by:#x} ({where})" if by else ""
+            where = self._debugger.names.where(task.process, by)
+            text = (
+                f"{point.kind.value} watch {point.number}: {_change(point, old, now)}, by {by:#x} ({where})"
+            )
             return Stop(StopCause.WATCH, text, task.kernel.instructions, task.tid, pc)
 
         return watch
 
 
-def _contents(point: Watch, task: Task) -> tuple[bytes, tuple[bool, ...]]:
-    """Bytes (not for tag watches) and tags (not for data watches)."""
+def _contents(point: Watch, task: Task) -> Contents:
+    """What is there now."""
     space = task.process.space
     try:
         if point.kind is WatchKind.DATA:
@@ -176,11 +187,11 @@ def _contents(point: Watch, task: Task) -> tuple[bytes, tuple[bool, ...]]:
         tags = tuple(space.peek_cap(address)[2] for address in granules)
         data = space.peek(point.address, point.size) if point.kind is WatchKind.CAPABILITY else b""
     except MemoryAbort:
-        return b"", ()
+        return UNMAPPED
     return data, tags
 
 
-def _change(point: Watch, old: tuple[bytes, tuple[bool, ...]], new: tuple[bytes, tuple[bool, ...]]) -> str:
+def _change(point: Watch, old: Contents, new: Contents) -> str:
     if point.kind is WatchKind.DATA and point.size <= 8:
         return f"{int.from_bytes(old[0], 'little'):#x} → {int.from_bytes(new[0], 'little'):#x}"
     for index, (a, b) in enumerate(zip(old[1], new[1], strict=False)):

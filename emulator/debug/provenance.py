@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from emulator.debug.stops import Stop
 from emulator.debug.text import size
 from emulator.linux.syscalls import TABLE
-from emulator.state.pe import Pe
+from emulator.state.pe import RESTRICTED_BANK, Pe
 from morello_isa.capability import MASK64, Capability
 from morello_isa.disassemble import disassemble
 from morello_isa.permissions import permission_names
@@ -98,6 +98,8 @@ def shape_of(word: int, pc: int, c64: bool) -> Shape:
 def _key(operand: str) -> int | None:
     if operand == "csp":
         return -1
+    if operand == "RCSP_EL0":
+        return STACK + RESTRICTED_BANK
     match = _CAPABILITY.match(operand)
     return int(match[1]) if match else None
 

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -140,7 +141,7 @@ class Debugger:
             return self.stepi()
         return self.run_to(self.task.pe.pc + 4, self._stack_level())
 
-    def run_to(self, address: int, lowest_sp: tuple[bool, int] | None = None) -> Stop:
+    def run_to(self, address: int, lowest_sp: tuple[bool, int] | None = None, text: str = "stepped") -> Stop:
         """Run until this thread is at `address` with its stack no deeper than given; other stops win."""
         plan = self.plan()
         task, usual = self.task, plan.at_breakpoint
@@ -148,7 +149,7 @@ class Debugger:
 
         def decide(at: Task, pc: int) -> Stop | None:
             if at is task and pc == address and self._at_level(task, lowest_sp):
-                return Stop(StopCause.STEP, "stepped", self.guest.position, at.tid, pc)
+                return Stop(StopCause.STEP, text, self.guest.position, at.tid, pc)
             return usual(at, pc) if usual is not None else None
 
         plan.at_breakpoint = decide
@@ -208,7 +209,8 @@ class Debugger:
         stack = self.frames()
         if len(stack) < 2:
             raise CommandError("the outermost frame has no caller")
-        return self.run_to(stack[1].pc, None if stack[1].crossed else self._stack_level())
+        level = None if stack[1].crossed else self._stack_level()
+        return self.run_to(stack[1].pc, level, "the function has returned")
 
     def frames(self) -> list[Frame]:
         """Call frames of the thread, innermost first."""
@@ -261,7 +263,7 @@ class Debugger:
 
     def rcontinue(self) -> Stop:
         """Back to the last breakpoint or watchpoint before this position, or to the beginning."""
-        last = self._last_stop_before(self.position, self.plan())
+        last = self._last_stop_before(self.position, self.plan)
         return last if last is not None else self.goto(0)
 
     def rfinish(self) -> Stop:
@@ -277,19 +279,22 @@ class Debugger:
                 return Stop(StopCause.BREAKPOINT, "entry", self.guest.position, task.tid, pc)
             return None
 
-        plan = Plan(addresses={start}, at_breakpoint=decide, stop_at_faults=False)
-        found = self._last_stop_before(self.position + 1, plan)
+        def make() -> Plan:
+            return Plan(addresses={start}, at_breakpoint=decide, stop_at_faults=False)
+
+        found = self._last_stop_before(self.position + 1, make)
         if found is None:
             raise CommandError("the call of this function was not found")
         return self.goto(found.position - 1)
 
-    def _last_stop_before(self, position: int, plan: Plan) -> Stop | None:
+    def _last_stop_before(self, position: int, make_plan: Callable[[], Plan]) -> Stop | None:
         """Repeat the run up to `position`, collect the plan's stops, and go to the last of them."""
         last: Stop | None = None
-        hits = {point.number: point.hits for point in self.points}
+        hits = self.points.hits()
         self.goto(0)
+        plan = make_plan()
+        plan.target = position
         while True:
-            plan.target = position
             stop = self.resume(plan)
             if stop.is_end or stop.cause is StopCause.POSITION or stop.position >= position:
                 break

@@ -97,7 +97,6 @@ class Catch:
     number: int
     kind: CatchKind
     names: frozenset[str] = frozenset()
-    hits: int = 0
 
 
 Point = Breakpoint | Watch | Catch

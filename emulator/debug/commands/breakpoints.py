@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from emulator.debug.commands import Takes, command
+from emulator.debug.commands import Needs, Takes, command
 from emulator.debug.errors import CommandError
 from emulator.debug.shell import Shell
 from emulator.debug.stops import Breakpoint, CatchKind, WatchKind
@@ -36,7 +36,7 @@ def _added(shell: Shell, point: Breakpoint) -> str:
     return f"{kind} {point.number} at {places}{line}"
 
 
-@command("break", aliases=("b",), category="stops", takes=Takes.PLACE)
+@command("break", aliases=("b",), category="stops", needs=Needs.NOTHING, takes=Takes.PLACE)
 def break_(shell: Shell, arguments: str) -> None:
     """Stop before the instruction at a place.
 
@@ -46,7 +46,7 @@ def break_(shell: Shell, arguments: str) -> None:
     _add(shell, arguments, temporary=False)
 
 
-@command("tbreak", aliases=("tb",), category="stops", takes=Takes.PLACE)
+@command("tbreak", aliases=("tb",), category="stops", needs=Needs.NOTHING, takes=Takes.PLACE)
 def tbreak(shell: Shell, arguments: str) -> None:
     """Stop at a place once.
 
@@ -55,7 +55,7 @@ def tbreak(shell: Shell, arguments: str) -> None:
     _add(shell, arguments, temporary=True)
 
 
-@command("delete", aliases=("d",), category="stops", takes=Takes.EXPRESSION)
+@command("delete", aliases=("d",), category="stops", needs=Needs.NOTHING, takes=Takes.EXPRESSION)
 def delete(shell: Shell, arguments: str) -> None:
     """Delete breakpoints, watches and catches.
 
@@ -88,7 +88,13 @@ def watch(shell: Shell, arguments: str) -> None:
     shell.write(f"Watch {point.number} of {kind.value} at [{point.address:#x},{end:#x})")
 
 
-@command("catch", category="stops", takes=Takes.WORDS, words=("fault", "syscall", "compartment", "signal"))
+@command(
+    "catch",
+    category="stops",
+    needs=Needs.NOTHING,
+    takes=Takes.WORDS,
+    words=("fault", "syscall", "compartment", "signal"),
+)
 def catch(shell: Shell, arguments: str) -> None:
     """Stop at events: system calls, signals, crossings between compartments.
 

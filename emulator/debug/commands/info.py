@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from emulator.debug import registers
-from emulator.debug.commands import Takes, command
+from emulator.debug.commands import Needs, Takes, command
 from emulator.debug.commands.compartments import compartments
 from emulator.debug.commands.values import creg
 from emulator.debug.errors import CommandError
@@ -19,7 +19,8 @@ from emulator.memory.address_space import Prot
 def _breakpoints(shell: Shell, _: str) -> None:
     points = list(shell.debugger.points)
     for point in points:
-        shell.write(f"  {point.number:<3} {_point(point)}  hits {point.hits}")
+        hits = "" if isinstance(point, Catch) else f"  hits {point.hits}"
+        shell.write(f"  {point.number:<3} {_point(point)}{hits}")
     if not points:
         shell.write("  no breakpoints")
 
@@ -38,7 +39,7 @@ def _breakpoint(point: Breakpoint) -> str:
     if point.condition:
         text += f" if {point.condition}"
     if point.ignore:
-        text += f" from the {point.ignore + 1}. time"
+        text += f" from hit {point.ignore + 1} on"
     return text
 
 
@@ -118,7 +119,9 @@ TOPICS: dict[str, Callable[[Shell, str], None]] = {
 }
 
 
-@command("info", aliases=("i",), category="values", takes=Takes.WORDS, words=tuple(TOPICS))
+@command(
+    "info", aliases=("i",), category="values", needs=Needs.NOTHING, takes=Takes.WORDS, words=tuple(TOPICS)
+)
 def info(shell: Shell, arguments: str) -> None:
     """Tables about the program.
 
@@ -130,4 +133,6 @@ def info(shell: Shell, arguments: str) -> None:
         found = [topic]
     if len(found) != 1:
         raise CommandError(f"info what? {', '.join(TOPICS)}")
+    if found[0] != "breakpoints":
+        shell.debugger.need_process()
     TOPICS[found[0]](shell, rest.strip())

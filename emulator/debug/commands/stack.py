@@ -26,9 +26,10 @@ def backtrace(shell: Shell, arguments: str) -> None:
 
 def _line(shell: Shell, frame: Frame) -> str:
     debugger = shell.debugger
-    where = debugger.names.where(debugger.process, frame.pc)
-    # A return address belongs to the line of the call before it.
-    row = debugger.names.line(debugger.process, frame.pc - (4 if frame.number else 0))
+    # A return address belongs to the function and the line of the call before it.
+    call = frame.pc - (4 if frame.number else 0)
+    where = debugger.names.where(debugger.process, call)
+    row = debugger.names.line(debugger.process, call)
     line = f"  {row.file}:{row.line}" if row is not None else ""
     mark = "→" if frame.number == shell.frame else " "
     side = ""

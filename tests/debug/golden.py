@@ -1,0 +1,77 @@
+"""Makes the test program, and scripts with the output that they must have: golden/NAME.txt.
+
+A golden file is what `morello debug --batch` prints; its "(morello) …" lines are the script. After a change that
+should change output: `python -m tests.debug.golden` in the repository writes them anew; read the difference.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+GOLDEN = HERE / "golden"
+REPOSITORY = HERE.parents[1]
+PROMPT = "(morello) "
+ARGUMENT = re.compile(r"# arguments: (.*)")
+
+
+def build(folder: Path) -> Path:
+    """The program `walk` in `folder`, with its source beside it."""
+    from guest.assembler.assembler import assemble_source
+    from loader.link import cli as linker
+
+    objects = []
+    for name in ("start", "walk"):
+        text = (HERE / "program" / f"{name}.S").read_text()
+        target = folder / f"{name}.o"
+        target.write_bytes(assemble_source(text, f"{name}.S", c64=True))
+        objects.append(str(target))
+    program = folder / "walk"
+    assert linker.main([*objects, "-o", str(program)]) == 0
+    program.chmod(0o755)
+    (folder / "walk.c").write_text((HERE / "program" / "walk.c").read_text())
+    return program
+
+
+def debug(folder: Path, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+    """`morello debug ARGUMENTS` in `folder`."""
+    return subprocess.run(
+        [sys.executable, "-m", "emulator.cli.main", "debug", *arguments],
+        cwd=folder,
+        input=stdin if stdin is not None else "",
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        env=dict(os.environ, PYTHONPATH=str(REPOSITORY), COLUMNS="200"),
+    )
+
+
+def replay(golden: Path, folder: Path) -> str:
+    """What the script of a golden file prints now."""
+    lines = golden.read_text(encoding="utf-8").splitlines()
+    arguments = ARGUMENT.match(lines[0]).group(1).split()
+    script = [line.removeprefix(PROMPT) for line in lines if line.startswith(PROMPT)]
+    (folder / "script").write_text("\n".join(script) + "\n")
+    done = debug(folder, "--batch", "-x", "script", *arguments)
+    assert "Traceback" not in done.stderr, done.stderr
+    return f"{lines[0]}\n{done.stdout}{done.stderr}# status {done.returncode}\n"
+
+
+def main() -> None:
+    """Write all golden files anew."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        build(folder)
+        for golden in sorted(GOLDEN.glob("*.txt")):
+            golden.write_text(replay(golden, folder), encoding="utf-8")
+            print(golden.name)
+
+
+if __name__ == "__main__":
+    main()
