@@ -15,6 +15,7 @@ from guest.cc.preprocess import PreprocessOptions, preprocess
 
 def compile_preprocessed(text: str, path: str, diagnostics: Diagnostics) -> ir.Module | None:
     """Parse, check and lower preprocessed C; None when `diagnostics` got an error."""
+    diagnostics.preprocessed = (text, path)
     try:
         unit = check(parse(tokenize(text, path)), diagnostics)
         if diagnostics.errors:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from guest.cc.columns import original_column
 from guest.cc.ir import SourceLoc
 
 
@@ -23,13 +24,17 @@ class TooManyErrors(Exception):
 
 @dataclass(slots=True)
 class Diagnostics:
-    """Collects errors and warnings of one translation unit, as text ready to print."""
+    """Collects errors and warnings of one translation unit, as text ready to print.
+
+    `preprocessed`: (text, file name) that columns refer to once macros are expanded.
+    """
 
     warnings_are_errors: bool = False
     quiet: bool = False
     limit: int = 20
     messages: list[str] = field(default_factory=list)
     errors: int = 0
+    preprocessed: tuple[str, str] | None = None
     _files: dict[str, list[str]] = field(default_factory=dict)
 
     def error(self, loc: SourceLoc | None, message: str) -> None:
@@ -47,11 +52,14 @@ class Diagnostics:
     def _render(self, loc: SourceLoc | None, severity: str, message: str) -> str:
         if loc is None:
             return f"{severity}: {message}"
-        head = f"{loc.file}:{loc.line}:{loc.column}: {severity}: {message}"
         text = self._source_line(loc)
+        column = loc.column
+        if self.preprocessed is not None and text is not None:
+            column = original_column(*self.preprocessed, loc, text)
+        head = f"{loc.file}:{loc.line}:{column}: {severity}: {message}"
         if text is None:
             return head
-        before = text[: max(loc.column - 1, 0)].rstrip() if loc.column > len(text) else text[: loc.column - 1]
+        before = text[: column - 1].rstrip() if column > len(text) else text[: column - 1]
         caret = "".join("\t" if c == "\t" else " " for c in before) + "^"
         return f"{head}\n    {text}\n    {caret}"
 

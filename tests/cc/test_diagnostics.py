@@ -71,6 +71,14 @@ def test_layout_of_a_diagnostic(tmp_path):
     assert found == ["t.c:3:9: error: 'missing' is not declared\n    \treturn missing + 1;\n    \t       ^"]
 
 
+def test_columns_do_not_count_what_macros_became(tmp_path):
+    text = "#define LONGISH (1 + 2 + 3 + 4)\n#define BAD missing\nint f(int a) {\n  return LONGISH * b + BAD;\n}\n"
+    found, _ = messages(text.replace(" + BAD", ""), tmp_path)
+    assert found[0].split("\n")[0] == "t.c:4:20: error: 'b' is not declared"
+    found, _ = messages(text.replace("* b", "* a"), tmp_path)
+    assert found[0].split("\n")[0] == "t.c:4:24: error: 'missing' is not declared"
+
+
 def test_every_statement_with_an_error_is_reported(tmp_path):
     found, _ = messages("int f(void) { a; b; return c; }\nint g(void) { return d; }", tmp_path)
     assert len(found) == 4
