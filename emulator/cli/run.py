@@ -99,8 +99,9 @@ def main(argv: Sequence[str]) -> int:
     session = Session(request_of(arguments), options_of(arguments), trace=arguments.strace)
     explain_fatal_signals(session)
     started = time.perf_counter()
-    with contextlib.suppress(BrokenPipeError):
-        sys.stdout.flush()
+    if sys.stdout is not None:
+        with contextlib.suppress(BrokenPipeError):
+            sys.stdout.flush()
     try:
         outcome = session.kernel.run()
     except KeyboardInterrupt:
