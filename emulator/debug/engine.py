@@ -32,8 +32,8 @@ class Controller(Protocol):
     def before_slice(self, engine: DebugEngine) -> None:
         """The engine begins to run, or has run as far as `distance` said."""
 
-    def distance(self, engine: DebugEngine) -> int | None:
-        """Instructions (1 or more) until `before_slice` has to be called again; None for no end."""
+    def distance(self, engine: DebugEngine) -> int:
+        """Instructions (1 or more) until `before_slice` has to be called again."""
 
     def at_breakpoint(self, engine: DebugEngine) -> None:
         """PC is one of `addresses` and its instruction is next."""
@@ -75,10 +75,7 @@ class DebugEngine(ReferenceEngine):
         limit = _NEVER if max_instructions is None else pe.instructions + max_instructions
         while True:
             controller.before_slice(self)
-            distance = controller.distance(self)
-            chunk = limit - pe.instructions
-            if distance is not None:
-                chunk = min(chunk, distance)
+            chunk = min(limit - pe.instructions, controller.distance(self))
             reason = super().run(chunk)
             if reason.detail is self or (reason.kind is StopKind.LIMIT and pe.instructions < limit):
                 continue

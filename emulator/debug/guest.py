@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from emulator.linux.kernel import Kernel, Outcome
     from emulator.linux.process import Process, Task
 
+POLL_SECONDS = 0.05
+LONGEST_RUN = 20_000
+"""Instructions after which an interruption is looked for."""
 MakeSession = Callable[[Callable[[Pe, Memory, ExceptionHandler], Engine], QuietErrors], Session]
 Observer = Callable[["Task", int, int], "Stop | None"]
 """Called before each instruction with (thread, pc, word); returns a stop if it wants one."""
@@ -81,6 +84,8 @@ class Guest:
         self.task: Task
         self.stop = Stop(StopCause.START, "not loaded")
         self.interrupted = False
+        self.poll: Callable[[], bool] | None = None
+        """Asked again and again while the guest runs; True interrupts it."""
         self.error: UserError | None = None
         self._make = make
         self._abandoned = False
@@ -115,8 +120,9 @@ class Guest:
         self._resume.release()
         while True:
             try:
-                self._paused.acquire()
-                return self.stop
+                if self._paused.acquire(timeout=POLL_SECONDS if self.poll is not None else None):
+                    return self.stop
+                self.interrupted |= self.poll is not None and self.poll()
             except KeyboardInterrupt:
                 self.interrupted = True
 
@@ -260,14 +266,14 @@ class Guest:
         # execve has given the thread another engine.
         return stepping.engine is engine and engine.stop_at is None
 
-    def distance(self, engine: DebugEngine) -> int | None:
+    def distance(self, engine: DebugEngine) -> int:
         """See `Controller`."""
-        left = []
+        left = [LONGEST_RUN]
         if engine.stop_at is not None:
             left.append(engine.stop_at - engine.pe.instructions)
         if self.plan.target is not None:
             left.append(self.plan.target - self.kernel.instructions)
-        return max(min(left), 1) if left else None
+        return max(min(left), 1)
 
     def at_breakpoint(self, engine: DebugEngine) -> None:
         """See `Controller`."""

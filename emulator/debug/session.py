@@ -296,6 +296,8 @@ class Debugger:
         plan.target = position
         while True:
             stop = self.resume(plan)
+            if stop.cause is StopCause.INTERRUPT:
+                return stop
             if stop.is_end or stop.cause is StopCause.POSITION or stop.position >= position:
                 break
             last = stop
