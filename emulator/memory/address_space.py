@@ -128,7 +128,7 @@ class AddressSpace:
         self.write_pages: dict[int, PageWindow] = {}
         self.on_code_change: Callable[[], None] = _nothing
         self.revision = 0
-        """Changes whenever a page's frame or rights may have been taken away (an engine's copies are stale)."""
+        """Changes when a page's frame or rights may have been taken away (copies of an engine are stale)."""
         self._areas: list[Area] = []
         self._starts: list[int] = []
         self._pages: dict[int, int] = {}

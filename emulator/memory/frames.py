@@ -2,8 +2,8 @@
 
 Frames are counted references, so that `fork` and shared mappings share them. A frame is named by its byte
 offset in the buffer. The buffers are ordinary host memory, one piece each, so a translating engine can reach
-every process's pages in them. The tag of a granule is the byte of `tags` at the granule's own offset (the other
-15 bytes stay unused): a page of tags for every page of data, as an engine maps them.
+every process's pages in them. The tag of a granule is the byte of `tags` at the granule's own offset (the
+other 15 bytes stay unused): a page of tags for every page of data, as an engine maps them.
 """
 
 from __future__ import annotations
