@@ -48,6 +48,7 @@ _MAX_CONTEXTS = 64
 _PAGE_MASK = 0xFFF
 _ELEMENT_BYTES = 8
 _ZVA_BYTES = 64
+_REGION_MASK = (1 << 26) - 1  # VA bits 55:30: regions of 1 GiB
 
 
 class _Page:
@@ -94,6 +95,7 @@ class Mmu:
         self._contexts: dict[tuple[object, ...], _ContextState] = {}
         self._write_window_page: dict[int, int] = {}
         self._code_mapping: dict[int, tuple[object, ...]] = {}
+        self._code_regions: set[int] = set()
         self._context = self._build_context(pe.pstate.el)
         self._tlb: dict[int, _Page] = {}
         physical.on_code_write = self._code_written
@@ -168,6 +170,7 @@ class Mmu:
     def _code_written(self) -> None:
         """A page with code was written: the engine forgets its instructions, the page is data again."""
         self._physical.code_lines.clear()
+        self._code_regions.clear()
         self.on_code_change()
 
     # -- TLB ------------------------------------------------------------------------------------------
@@ -392,6 +395,7 @@ class Mmu:
         offset = va & _PAGE_MASK
         if page.data is None:
             return self._bus_read(va, page.pa + offset, 4)
+        self._code_regions.add(va >> 30 & _REGION_MASK)
         number = page.pa >> 12
         lines = self._physical.code_lines
         known = lines.get(number, 0)
@@ -413,11 +417,24 @@ class Mmu:
     # -- system instructions --------------------------------------------------------------------------
 
     def tlb_maintenance(self, name: str, operand: int) -> None:
-        """Any TLBI: everything is dropped, more than asked for, which is allowed."""
-        del name, operand
-        self._contexts.clear()
-        self.context_changed()
-        if self._physical.code_lines:
+        """TLBI `name`: drops at least what is asked for.
+
+        Operations by address drop the 1 GiB around it, the largest block that a descriptor can map; others
+        drop everything. Kernels issue many of the first kind, and none for where their code is.
+        """
+        if name.startswith("VA"):
+            region = operand >> 18 & _REGION_MASK
+            for state in self._contexts.values():
+                tlb = state.tlb
+                for key in [k for k in tlb if k >> 18 + _KIND_BITS & _REGION_MASK == region]:
+                    del tlb[key]
+            self._drop_windows()
+            is_code = region in self._code_regions
+        else:
+            self._contexts.clear()
+            self.context_changed()
+            is_code = True
+        if is_code and self._physical.code_lines:
             self._code_written()
 
     def address_translate(self, name: str, va: int) -> int:

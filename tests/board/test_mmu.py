@@ -1,0 +1,122 @@
+"""The MMU's caches: TLB maintenance, windows, code tracking, accesses across pages (memory/mmu.py)."""
+
+from __future__ import annotations
+
+import pytest
+
+from emulator.board.boards import VIRT
+from emulator.board.system import System
+from emulator.faults import FaultKind, MemoryAbort
+from emulator.memory.interface import Access
+from tests.board.tables import AP_READ_ONLY, LC_SHIFT, SC, TG0, TG1, VALID_AF, Tables
+
+ATTRIBUTES = VALID_AF | SC | 1 << LC_SHIFT | 3 << 8
+VA, FAR_VA, TOP = 0x6000_0000, 0x20_0000_0000, 0xFFFF_FF80_0000_0000
+ONE, TWO = 0x4100_0000, 0x4200_0000
+
+
+@pytest.fixture
+def system() -> System:
+    """EL1 with stage 1 on; VA and FAR_VA map to ONE; the tables are `system.tables`."""
+    made = System(VIRT)
+    tables = Tables(made.physical, 0x5000_0000, 12, 39)
+    for va in (VA, FAR_VA):
+        tables.map(va, ONE, ATTRIBUTES)
+    made.start(0x4000_0000, el=1)
+    made.pe.sysregs.values.update(
+        TTBR0_EL1=tables.root,
+        TTBR1_EL1=tables.root,
+        MAIR_EL1=0xFF,
+        TCR_EL1=25 | 25 << 16 | TG0[12] << 14 | TG1[12] << 30 | 5 << 32 | 0xFF << 43 | 3 << 41,
+        SCTLR_EL1=0x30C5_183D,
+    )
+    made.mmu.context_changed()
+    made.tables = tables  # type: ignore[attr-defined]
+    made.physical.write(ONE, 8, 111)
+    made.physical.write(TWO, 8, 222)
+    return made
+
+
+def remap(system: System, va: int, pa: int, attributes: int = ATTRIBUTES) -> None:
+    system.tables.map(va, pa, attributes)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("name", "by_address"), [("VAE1", True), ("VALE1IS", True), ("VMALLE1", False), ("ASIDE1", False)]
+)
+@pytest.mark.parametrize("top", (0, TOP))
+def test_maintenance_makes_new_mappings_visible(
+    system: System, name: str, by_address: bool, top: int
+) -> None:
+    mmu = system.mmu
+    assert mmu.read(VA | top, 8, Access.NORMAL) == 111
+    remap(system, VA, TWO)
+    mmu.tlb_maintenance(name, (VA | top) >> 12 & ((1 << 44) - 1) if by_address else 0)
+    assert mmu.read(VA | top, 8, Access.NORMAL) == 222
+    assert VA >> 12 in mmu.read_pages or top
+
+
+def test_maintenance_by_address_keeps_far_code(system: System) -> None:
+    """The engine forgets instructions only if some came from the same 1 GiB."""
+    mmu = system.mmu
+    calls: list[int] = []
+    mmu.on_code_change = lambda: calls.append(1)
+    mmu.fetch(FAR_VA)
+    mmu.tlb_maintenance("VAE1", VA >> 12)
+    assert not calls
+    mmu.fetch(VA)
+    mmu.tlb_maintenance("VAE1", (VA >> 12) + 5)
+    assert calls
+
+
+def test_windows_follow_permissions_and_context(system: System) -> None:
+    mmu, pe = system.mmu, system.pe
+    mmu.write(VA, 8, 5, Access.NORMAL)
+    assert VA >> 12 in mmu.write_pages
+    remap(system, VA, ONE, ATTRIBUTES | AP_READ_ONLY)
+    mmu.tlb_maintenance("VAE1", VA >> 12)
+    assert not mmu.write_pages
+    with pytest.raises(MemoryAbort) as caught:
+        mmu.write(VA, 8, 5, Access.NORMAL)
+    assert (caught.value.kind, caught.value.is_write) == (FaultKind.PERMISSION, True)
+    assert mmu.read(VA, 8, Access.NORMAL) == 5 and mmu.read_pages
+    pe.pstate.el = 0
+    mmu.context_changed()
+    assert not mmu.read_pages
+    with pytest.raises(MemoryAbort):
+        mmu.read(VA, 8, Access.NORMAL)
+
+
+def test_pages_with_code_have_no_write_window(system: System) -> None:
+    """A store to fetched words is seen, also through another virtual address."""
+    mmu = system.mmu
+    calls: list[int] = []
+    mmu.on_code_change = lambda: calls.append(1)
+    mmu.write(FAR_VA, 8, 1, Access.NORMAL)
+    assert FAR_VA >> 12 in mmu.write_pages
+    mmu.fetch(VA)
+    assert FAR_VA >> 12 not in mmu.write_pages
+    mmu.write(FAR_VA + 64, 8, 1, Access.NORMAL)
+    assert not calls and FAR_VA >> 12 not in mmu.write_pages
+    mmu.write(FAR_VA, 4, 7, Access.NORMAL)
+    assert calls and mmu.fetch(VA) == 7
+
+
+def test_accesses_across_pages_fault_before_any_effect(system: System) -> None:
+    mmu = system.mmu
+    remap(system, VA + 0x1000, TWO)
+    mmu.write(VA + 0xFFD, 8, 0x1122_3344_5566_7788, Access.NORMAL)
+    assert mmu.read(VA + 0xFFD, 8, Access.NORMAL) == 0x1122_3344_5566_7788
+    assert system.physical.read(ONE + 0xFFD, 1) == 0x88 and system.physical.read(TWO, 1) == 0x55
+    with pytest.raises(MemoryAbort) as caught:
+        mmu.write(VA + 0x1FFE, 4, 0, Access.NORMAL)
+    assert caught.value.address == VA + 0x2000
+    assert system.physical.read(TWO + 0xFFE, 2) == 0
+
+
+def test_capabilities_and_their_tags(system: System) -> None:
+    mmu = system.mmu
+    mmu.write_cap(VA + 16, 0xABC, 0xDEF, True, Access.NORMAL)
+    assert mmu.read_cap(FAR_VA + 16, Access.NORMAL) == (0xABC, 0xDEF, True)
+    mmu.write(VA + 31, 1, 0, Access.NORMAL)
+    assert mmu.read_cap(VA + 16, Access.NORMAL)[2] is False
