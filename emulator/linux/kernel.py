@@ -22,7 +22,7 @@ from emulator.linux.devices import DeviceTree
 from emulator.linux.errors import Errno, SyscallError
 from emulator.linux.files import Synthetic, View
 from emulator.linux.futex import release_robust_list, wake_address
-from emulator.linux.kernel_limits import DEFAULT_MEMORY, QUANTUM
+from emulator.linux.kernel_limits import ALONE_QUANTUM, DEFAULT_MEMORY, QUANTUM
 from emulator.linux.process import AlternateStack, BlockedError, PendingCall, Process, ReplacedError, Task
 from emulator.linux.procfs import ProcTree
 from emulator.linux.signals import DUMPING, Sig, SignalInfo, Signals, signal_name
@@ -113,6 +113,7 @@ class Kernel:
         self._retired = 0
         self._current: Task | None = None
         self._slice_start = 0
+        self._slice_end = 0
         self._devices = DeviceTree()
         self._calls: dict[int, Capability | None] = {}
 
@@ -164,6 +165,7 @@ class Kernel:
         """Enter a thread in the table; it will be scheduled."""
         task.process.tasks.append(task)
         self.tasks[task.tid] = task
+        self.share_time()
 
     # -- scheduling ------------------------------------------------------------------------------------
 
@@ -190,20 +192,28 @@ class Kernel:
 
     def _run_slice(self, task: Task) -> bool:
         """Run one thread for its turn; False when the instruction limit is reached."""
-        budget = QUANTUM
+        budget = ALONE_QUANTUM if len(self.tasks) == 1 and task.process.alarm is None else QUANTUM
         if self.options.max_instructions is not None:
             budget = min(budget, self.options.max_instructions - self.instructions)
             if budget <= 0:
                 return False
         pe = task.pe
-        end = pe.instructions + budget
+        self._slice_end = pe.instructions + budget
         self._current, self._slice_start = task, pe.instructions
-        while task.runnable and task.pe is pe and pe.instructions < end and not self._calls.get(task.tid):
-            if task.engine.run(end - pe.instructions).kind is StopKind.IDLE:
+        while task.runnable and task.pe is pe and not self._calls.get(task.tid):
+            left = self._slice_end - pe.instructions
+            if left <= 0 or task.engine.run(left).kind is StopKind.IDLE:
                 break
         self._retire(task)
         self._current = None
         return True
+
+    def share_time(self) -> None:
+        """The running thread isn't alone any more, or an alarm was set: its turn becomes a short one."""
+        running = self._current
+        if running is not None:
+            self._slice_end = min(self._slice_end, running.pe.instructions + QUANTUM)
+            running.engine.request_stop(None)
 
     def _retire(self, task: Task) -> None:
         """Add what the running thread has executed to the totals."""

@@ -172,4 +172,5 @@ def setitimer(task: Task, which: int, new: Capability, old: Capability) -> int:
     process = task.process
     process.alarm_interval = interval
     process.alarm = task.kernel.clock.monotonic() + value if value else None
+    task.kernel.share_time()
     return 0

@@ -48,8 +48,8 @@ _EMPTY_TABLE = array("Q", [NO_ADDRESS, 0, 0, 0]) * TABLE_ENTRIES
 # Where the buffers are in Unicorn's physical address space.
 _STATE_AT, _TABLE_AT, _CODE_AT, _DATA_AT, _TAGS_AT = 1 << 28, 1 << 29, 1 << 32, 1 << 40, 1 << 41
 _READ, _WRITE, _EXEC = unicorn.UC_PROT_READ, unicorn.UC_PROT_WRITE, unicorn.UC_PROT_EXEC
-_TLB_BITS = 12
-_DUMMY = 0x0500 << 48
+_FIRST_FILLS, _MOST_FILLS = 200, 12_000
+"""Unicorn doubles its TLB at a flush that finds it well used: flush after so many answers, then twice as many."""
 
 Resolve = Callable[[int, bool], int | None]
 """(virtual address, for writing) -> byte offset of its frame, or None: the reference engine's business."""
@@ -83,6 +83,7 @@ class CodeHost:
         uc.ctl_set_tlb_mode(unicorn.UC_TLB_VIRTUAL)
         uc.hook_add(unicorn.UC_HOOK_TLB_FILL, self._fill)
         self._uc = uc
+        self._fills, self._fills_limit = 0, _FIRST_FILLS
         self._buffers = (table, data, tags)
         start = ctypes.cast(binding.uclib.uc_emu_start, ctypes.c_void_p).value or 0
         self._start = ctypes.CFUNCTYPE(
@@ -149,6 +150,10 @@ class CodeHost:
     # --- pages -------------------------------------------------------------------------------------------
 
     def _fill(self, _uc: object, address: int, access: int, entry: Any, _data: object) -> bool:
+        self._fills += 1
+        if self._fills >= self._fills_limit < _MOST_FILLS:
+            self._fills, self._fills_limit = 0, 2 * self._fills_limit
+            self.forget_pages()
         page = address & ~PAGE_MASK
         space = address >> 48
         shadow = SHADOW <= page < SHADOW + GUEST_TOP
