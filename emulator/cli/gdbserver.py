@@ -8,6 +8,7 @@ import socket
 import sys
 from collections.abc import Sequence
 
+from emulator.cli.debug import check
 from emulator.cli.run import Parser, add_options, options_of, request_of
 from morello_isa.errors import EXIT_EMULATOR_ERROR, UserError
 
@@ -33,6 +34,7 @@ def _address(text: str) -> tuple[str, int]:
 def main(argv: Sequence[str]) -> int:
     """Serve until Ctrl-C, or one connection with --once; 0."""
     arguments = parser().parse_args(argv)
+    check(arguments, "gdbserver")
     from emulator.debug.rsp.server import Server
     from emulator.debug.session import Debugger
 

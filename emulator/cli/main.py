@@ -22,7 +22,7 @@ class Subcommand:
 
 SUBCOMMANDS = (
     Subcommand("run", "emulator.cli.run", "run a Morello (or plain AArch64) Linux program"),
-    Subcommand("debug", "emulator.cli.debug", "debug a Linux program: capabilities, compartments, back in time"),
+    Subcommand("debug", "emulator.cli.debug", "debug a Linux program, also back in time"),
     Subcommand("gdbserver", "emulator.cli.gdbserver", "run a Linux program for a GDB that connects"),
     Subcommand("boot", "emulator.cli.boot", "boot a bare-metal image on the board"),
     Subcommand("conformance", "emulator.cli.conformance", "run a folder of conformance images"),

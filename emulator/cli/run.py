@@ -31,6 +31,7 @@ class Parser(argparse.ArgumentParser):
 def parser() -> argparse.ArgumentParser:
     """The options of `morello run`."""
     p = Parser(prog="morello run", description=__doc__, allow_abbrev=False)
+    p.add_argument("--debug-on-fault", action="store_true", help="enter the debugger at the first fault")
     add_options(p)
     return p
 
@@ -43,7 +44,9 @@ def add_options(p: argparse.ArgumentParser) -> None:
     )
     p.add_argument("--env", metavar="NAME=VALUE", action="append", default=[], help="set a guest variable")
     p.add_argument("--abi", choices=("full", "transitional", "newer"), default="full", help="purecap ABI")
-    p.add_argument("--engine", choices=("reference", "fast"), default="reference", help="how instructions execute")
+    p.add_argument(
+        "--engine", choices=("reference", "fast"), default="reference", help="how instructions execute"
+    )
     p.add_argument("--max-instructions", metavar="N", type=_count, help="stop with status 124 after N")
     p.add_argument("--stats", action="store_true", help="counters on stderr at the end")
     p.add_argument("--strace", action="store_true", help="system calls on stderr, capabilities decoded")
@@ -94,6 +97,10 @@ def _size(text: str) -> int:
 def main(argv: Sequence[str]) -> int:
     """Run a program; the result is the exit status documented in the README."""
     arguments = parser().parse_args(argv)
+    if arguments.debug_on_fault:
+        from emulator.cli.debug import run_until_fault
+
+        return run_until_fault(arguments)
     from emulator.linux.session import Session
 
     session = Session(request_of(arguments), options_of(arguments), trace=arguments.strace)

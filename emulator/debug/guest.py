@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from emulator.debug.changes import FileChanges
 from emulator.debug.engine import DebugEngine
 from emulator.debug.stops import CatchKind, Stop, StopCause
 from emulator.debug.streams import QuietErrors, RecordedInput, ReplayedOutput, Streams
@@ -79,6 +80,7 @@ class Guest:
     def __init__(self, make: MakeSession, streams: Streams) -> None:
         self.plan = Plan()
         self.streams = streams
+        self.changes = FileChanges()
         self.images_changed: Callable[[], None] = _nothing
         self.session: Session
         self.task: Task
@@ -160,6 +162,7 @@ class Guest:
         )
         self.session = session
         kernel = session.kernel
+        kernel.tracer = self.changes
         kernel.signals = CatchingSignals(kernel, self._signal)
         self._open_streams(session.process)
         self.task = session.process.tasks[0]

@@ -55,6 +55,8 @@ class Debugger:
         self._next_checkpoint = 1
         self.modified = False
         """The user has changed registers or memory since the program was loaded."""
+        self.allow_repeat = False
+        """Go back even if that repeats the program's changes to files."""
         self.warnings: list[str] = []
         """What the user should be told with the next answer."""
 
@@ -254,6 +256,12 @@ class Debugger:
     def _may_repeat(self) -> None:
         if self.options.real_time:
             raise CommandError("with --real-time a run can't be repeated, so there is no way back")
+        changed = self.guest.changes.first
+        if changed and not self.allow_repeat:
+            raise CommandError(
+                f"the program has changed files ({changed}), and going back would do that again; "
+                "--allow-repeat permits it"
+            )
 
     def rstepi(self, count: int = 1) -> Stop:
         """Back by `count` instructions."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -110,10 +111,7 @@ _start:
     mov x8, #94
     svc #0
 """
-    (tmp_path / "hi.o").write_bytes(assemble_source(source, "hi.S", c64=True))
-    assert linker.main([str(tmp_path / "hi.o"), "-o", str(tmp_path / "hi")]) == 0
-    (tmp_path / "hi").chmod(0o755)
-    debugger = start(program=tmp_path / "hi")
+    debugger = start(program=_assemble(tmp_path, source))
     debugger.resume()
     debugger.rstepi(8)
     assert debugger.resume().status == 7
@@ -121,6 +119,46 @@ _start:
     debugger.start()
     debugger.resume()
     assert capfd.readouterr().out == "hi"
+
+
+def test_files_are_not_changed_twice(start: Start, tmp_path: Path) -> None:
+    source = """
+    .globl _start
+    .type _start, %function
+_start:
+    sub csp, csp, #16
+    mov w1, #0x78
+    str w1, [csp]
+    mov x0, #-100
+    mov c1, csp
+    mov x2, #0x41
+    mov x3, #0x1a4
+    mov x8, #56
+    svc #0
+    mov x0, #7
+    mov x8, #94
+    svc #0
+"""
+    program = _assemble(tmp_path, source)
+    request = Request("/p", root=str(tmp_path))
+    debugger = Debugger(request)
+    debugger.start()
+    debugger.stepi(7)
+    debugger.rstepi()
+    debugger.resume()
+    assert (tmp_path / "x").is_file() and program.is_file()
+    with pytest.raises(CommandError, match="openat"):
+        debugger.rstepi()
+    debugger.allow_repeat = True
+    assert debugger.rstepi().cause is StopCause.POSITION
+    debugger.close()
+
+
+def _assemble(folder: Path, source: str) -> Path:
+    (folder / "p.o").write_bytes(assemble_source(source, "p.S", c64=True))
+    assert linker.main([str(folder / "p.o"), "-o", str(folder / "p")]) == 0
+    (folder / "p").chmod(0o755)
+    return folder / "p"
 
 
 def test_frames_cross_compartments(start: Start) -> None:
@@ -169,3 +207,13 @@ def test_completion(start: Start) -> None:
     assert choices(shell, "relocs w") == ["walk"]
     assert choices(shell, "quit x") == []
     assert beginning("print 1+csp") == "csp"
+
+
+def test_run_enters_the_debugger_on_a_fault(folder: Path, run_morello) -> None:
+    done = run_morello("run", "--debug-on-fault", folder / "walk", "a", "b", stdin=subprocess.DEVNULL)
+    assert done.returncode == 139
+    assert "stopped: capability bounds fault: strb w11" in done.stderr
+    done = run_morello("run", "--debug-on-fault", folder / "walk", stdin=subprocess.DEVNULL)
+    assert (done.returncode, done.stderr) == (3, "")
+    done = run_morello("debug", "--strace", folder / "walk")
+    assert done.returncode == 125 and done.stderr.count("\n") == 1
