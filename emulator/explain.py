@@ -83,11 +83,10 @@ def _refusal(fault: PeFault, capability: Capability) -> str:
 
 def _out_of_bounds(fault: PeFault, capability: Capability) -> str:
     bounds, address, size = capability.bounds, fault.address, fault.size
-    unit = "byte" if size == 1 else "bytes"
-    span = f"{size} {unit} at {address:#x}"
+    span = f"1 byte at {address:#x} is" if size == 1 else f"{size} bytes at {address:#x} are"
     if not bounds.valid:
         return "its bounds are invalid"
     if address < bounds.base:
-        return f"{span} are before the start by {bounds.base - address}"
+        return f"{span} before the start by {bounds.base - address}"
     beyond = address + size - bounds.limit
-    return f"{span} are past the end by {beyond}"
+    return f"{span} past the end by {beyond}"
