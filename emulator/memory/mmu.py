@@ -91,7 +91,7 @@ class Mmu:
         self._translator = Translator(physical, trace)
         self.read_pages: dict[int, PageWindow] = {}
         self.write_pages: dict[int, PageWindow] = {}
-        self.on_code_change: Callable[[], None] = lambda: None
+        self._forget_code: Callable[[], None] = _nothing
         self._contexts: dict[tuple[object, ...], _ContextState] = {}
         self._write_window_page: dict[int, int] = {}
         self._code_mapping: dict[int, tuple[object, ...]] = {}
@@ -100,6 +100,19 @@ class Mmu:
         self._tlb: dict[int, _Page] = {}
         physical.on_code_write = self._code_written
         self.context_changed()
+
+    @property
+    def on_code_change(self) -> Callable[[], None]:
+        """Set by the engine: what makes it forget its decoded instructions.
+
+        Reading gives a function without effect: the IC instructions call it, but every store to a word that
+        was fetched is seen already, and kernels that patch themselves execute IC often.
+        """
+        return _nothing
+
+    @on_code_change.setter
+    def on_code_change(self, action: Callable[[], None]) -> None:
+        self._forget_code = action
 
     # -- context --------------------------------------------------------------------------------------
 
@@ -159,7 +172,7 @@ class Mmu:
         self._tlb = state.tlb
         self._drop_windows()
         if self._code_mapping.get(el, state.mapping) != state.mapping:
-            self.on_code_change()
+            self._forget_code()
         self._code_mapping[el] = state.mapping
 
     def _drop_windows(self) -> None:
@@ -171,7 +184,7 @@ class Mmu:
         """A page with code was written: the engine forgets its instructions, the page is data again."""
         self._physical.code_lines.clear()
         self._code_regions.clear()
-        self.on_code_change()
+        self._forget_code()
 
     # -- TLB ------------------------------------------------------------------------------------------
 
@@ -470,6 +483,10 @@ class Mmu:
             | (translation.pa & 0xFFFF_FFFF_F000)
             | translation.attributes << 56
         )
+
+
+def _nothing() -> None:
+    """The engine has nothing to forget."""
 
 
 def _next_address(va: int, offset: int) -> int:
