@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from emulator.debug.variables import Functions, Variable
 from emulator.linux.process import LoadedImage
 from emulator.linux.symbols import MALFORMED, image_at
 from loader.elf import ElfImage, Symbol
@@ -36,6 +37,7 @@ class ImageNames:
         self.image = image
         self._rows: list[LineRow] | None = None
         self._symbols: dict[str, Symbol] | None = None
+        self.functions = Functions(image)
 
     @property
     def rows(self) -> list[LineRow]:
@@ -164,6 +166,11 @@ class Names:
         if row is None:
             return None
         return LineRow(row.start + loaded.bias, row.limit + loaded.bias, row.file, row.line)
+
+    def variables(self, process: Process, address: int) -> list[Variable]:
+        """Parameters and local variables of the function at a run-time address."""
+        loaded = image_at(process.images, address)
+        return self.of(loaded).functions.variables_at(address - loaded.bias) if loaded is not None else []
 
     def symbol(self, process: Process, name: str) -> int | None:
         """Run-time address of a symbol: `name`, or `library`name`; the first image that has it."""

@@ -108,7 +108,8 @@ def choices(shell: Shell, text: str) -> list[str]:
         return _starting((Path(image.path).name for image in process.images), begun)
     names: list[str] = list(shell.debugger.names.symbol_names(process))
     if row.takes is Takes.EXPRESSION:
-        names = [*registers.NAMES, *FUNCTIONS, *names]
+        local = (v.name for v in shell.debugger.names.variables(process, shell.debugger.task.pe.pc))
+        names = [*registers.NAMES, *FUNCTIONS, *local, *names]
     return _starting(names, begun.removeprefix("$"))
 
 

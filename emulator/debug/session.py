@@ -339,31 +339,40 @@ class Debugger:
             plain = text.removeprefix("$")
             if registers.is_register(plain):
                 return registers.read(at, plain)
+            for variable in self.names.variables(at.process, at.pe.pc):
+                if variable.name == plain:
+                    return variable.read(at, peek, load_capability)
             address = self.names.symbol(at.process, plain)
             if address is None:
-                raise CommandError(f"there is no register or symbol '{text}'")
+                raise CommandError(f"there is no register, variable or symbol '{text}'")
             return address
 
+        def peek(address: int, size: int) -> bytes:
+            return self.peek(address, size, at.process)
+
         def load(address: int) -> int:
-            return int.from_bytes(self.peek(address, 8), "little")
+            return int.from_bytes(peek(address, 8), "little")
 
-        return Scope(name, load, self.peek_capability)
+        def load_capability(address: int) -> Capability:
+            return self.peek_capability(address, at.process)
 
-    def peek(self, address: int, size: int) -> bytes:
+        return Scope(name, load, load_capability)
+
+    def peek(self, address: int, size: int, process: Process | None = None) -> bytes:
         """Memory, whatever its permissions. CommandError where nothing is mapped."""
         if size > MAX_PEEK:
             raise CommandError(f"{size:#x} bytes are more than can be shown at once")
         try:
-            return self.process.space.peek(address, size)
+            return (process or self.process).space.peek(address, size)
         except MemoryAbort as abort:
             raise CommandError(f"nothing is mapped at {abort.address:#x}") from None
 
-    def peek_capability(self, address: int) -> Capability:
+    def peek_capability(self, address: int, process: Process | None = None) -> Capability:
         """The capability in memory."""
         if address % 16:
             raise CommandError(f"{address:#x} is not a multiple of 16")
         try:
-            hi, lo, tag = self.process.space.peek_cap(address)
+            hi, lo, tag = (process or self.process).space.peek_cap(address)
         except MemoryAbort as abort:
             raise CommandError(f"nothing is mapped at {abort.address:#x}") from None
         return Capability(tag, hi, lo)

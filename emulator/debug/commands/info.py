@@ -7,7 +7,7 @@ from collections.abc import Callable
 from emulator.debug import registers
 from emulator.debug.commands import Needs, Takes, command
 from emulator.debug.commands.compartments import compartments
-from emulator.debug.commands.values import creg
+from emulator.debug.commands.values import creg, decimal
 from emulator.debug.errors import CommandError
 from emulator.debug.shell import Shell
 from emulator.debug.stops import Breakpoint, Catch, Point, Watch
@@ -107,6 +107,16 @@ def _libraries(shell: Shell, _: str) -> None:
         shell.write(f"  [{image.start:#x},{image.limit:#x})  {image.path}")
 
 
+def _locals(shell: Shell, _: str) -> None:
+    debugger = shell.debugger
+    found = debugger.names.variables(debugger.process, debugger.task.pe.pc)
+    for variable in found:
+        value = variable.read(debugger.task, debugger.peek, debugger.peek_capability)
+        shell.write(f"  {shell.style('name', variable.name)} = {decimal(value)}")
+    if not found:
+        shell.write("  no variables with a known place here")
+
+
 TOPICS: dict[str, Callable[[Shell, str], None]] = {
     "breakpoints": _breakpoints,
     "registers": _registers,
@@ -116,6 +126,7 @@ TOPICS: dict[str, Callable[[Shell, str], None]] = {
     "compartments": compartments,
     "sysregs": _sysregs,
     "libraries": _libraries,
+    "locals": _locals,
 }
 
 
@@ -126,6 +137,7 @@ def info(shell: Shell, arguments: str) -> None:
     """Tables about the program.
 
     info breakpoints | registers [NAME…] | maps | files | threads | compartments | sysregs [NAME…] | libraries
+    locals: variables of this function, where DWARF tells their place
     """
     topic, _, rest = arguments.partition(" ")
     found = [name for name in TOPICS if name.startswith(topic)] if topic else []

@@ -60,8 +60,8 @@ def cap(shell: Shell, arguments: str) -> None:
 def print_(shell: Shell, arguments: str) -> None:
     """The value of an expression.
 
-    print[/x|/d|/c] EXPRESSION: registers, symbols, numbers, C's operators, *E (8 bytes of memory), cap(E),
-    base(E) limit(E) length(E) offset(E) perms(E) otype(E) tag(E) value(E) sealed(E).
+    print[/x|/d|/c] EXPRESSION: registers, variables, symbols, numbers, C's operators, *E (8 bytes of memory),
+    cap(E), base(E) limit(E) length(E) offset(E) perms(E) otype(E) tag(E) value(E) sealed(E).
     """
     form = ""
     if arguments.startswith("/"):
@@ -73,11 +73,14 @@ def print_(shell: Shell, arguments: str) -> None:
         shell.write(_formatted(number(value), form))
         return
     where = shell.debugger.names.where(shell.debugger.process, number(value) & ~1)
+    shell.write(decimal(value) + (f"  {where}" if where else ""))
+
+
+def decimal(value: int | Capability) -> str:
+    """A capability decoded, or a number in both bases."""
     if isinstance(value, Capability) and (value.tag or value.hi):
-        text = value.describe()
-    else:
-        text = f"{number(value):#x} = {_signed(number(value))}"
-    shell.write(text + (f"  {where}" if where else ""))
+        return value.describe()
+    return f"{number(value):#x} = {_signed(number(value))}"
 
 
 def _formatted(value: int, form: str) -> str:
