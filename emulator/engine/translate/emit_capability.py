@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from emulator.engine.translate import encode as a64
 from emulator.engine.translate.block import LOAD_CAPABILITY, STORE_CAPABILITY, BlockCode
-from emulator.engine.translate.checks import add_verdict
+from emulator.engine.translate.checks import SEALED_FIELD, add_verdict
 from emulator.engine.translate.emit_base import link
 from emulator.engine.translate.emit_jump import branch_to_register
 from emulator.engine.translate.layout import (
@@ -21,6 +21,7 @@ from emulator.engine.translate.layout import (
     VALUE,
     get_meta,
     get_tag,
+    get_value,
     set_meta,
     set_tag,
     set_value,
@@ -281,6 +282,97 @@ def set_bounds_register(block: BlockCode, insn: Instruction) -> bool:
     return True
 
 
+def _set_value(block: BlockCode, insn: Instruction, compute: Callable[[int], list[int]]) -> bool:
+    """Cd := Cn with the value that the words of `compute` (from the host register with the old one) put into
+    META, where old and new lie in Cn's window; the rest is the reference engine's."""
+    d, n = insn.Cd, insn.Cn
+    if CSP in (d, n):
+        return False
+    if block.is_integer(n):
+        block.emit(*compute(block.read(n, VALUE)))
+        block.kill(d)
+    else:
+        value = block.window(n)
+        block.emit(*compute(value))
+        for at in (value, META):
+            block.emit(a64.sub(TEMP, at, LOW), a64.orr(BAD, BAD, TEMP))
+            block.emit(a64.sub(TEMP, HIGH, at), a64.orr(BAD, BAD, TEMP))
+        block.single_if_negative(BAD)
+        block.copy_capability(d, n)
+        block.holds_capability(d)
+    block.emit(set_value(d, META) if d in EVICTED else a64.mov(d, META))
+    return True
+
+
+def set_value_register(block: BlockCode, insn: Instruction) -> bool:
+    """SCVALUE Cd, Cn, Xm."""
+    return _set_value(block, insn, lambda _: _value_in(META, insn.Rm))
+
+
+def _value_in(d: int, n: int) -> list[int]:
+    return [get_value(d, n)] if n in EVICTED else [a64.mov(d, n)]
+
+
+def align_down(block: BlockCode, insn: Instruction) -> bool:
+    """ALIGND."""
+    low = (1 << insn.imm6) - 1
+    if not low:
+        return False
+    return _set_value(block, insn, lambda value: [a64.and_imm(META, value, ~low)])
+
+
+def align_up(block: BlockCode, insn: Instruction) -> bool:
+    """ALIGNU."""
+    low = (1 << insn.imm6) - 1
+    if not low:
+        return False
+    words = [*a64.mov_imm(META, low)]
+    return _set_value(
+        block, insn, lambda value: [*words, a64.add(META, META, value), a64.and_imm(META, META, ~low)]
+    )
+
+
+def _clear_permissions(block: BlockCode, d: int, n: int) -> bool:
+    """Cd := Cn without the permissions in bits 63:46 of TEMP2; sealed sources lose their tag."""
+    block.emit(get_meta(META, n), a64.and_imm(TEMP, META, SEALED_FIELD), a64.sub(TEMP, a64.XZR, TEMP))
+    block.emit(get_tag(LOW, n), a64.bic_asr(LOW, LOW, TEMP, 63), a64.bic(META, META, TEMP2))
+    if d != n:
+        source, target = block.read(n, VALUE), block.target(d, VALUE)
+        if source != target:
+            block.emit(a64.mov(target, source))
+        block.written_value(d, VALUE)
+    block.emit(set_meta(d, META), set_tag(d, LOW))
+    block.holds_capability(d)
+    return True
+
+
+def clear_permissions_register(block: BlockCode, insn: Instruction) -> bool:
+    """CLRPERM Cd, Cn, Xm."""
+    if CSP in (insn.Cd, insn.Cn):
+        return False
+    mask = 31 if insn.Rm == 31 else block.read(insn.Rm, TEMP2)
+    block.emit(a64.lsl_imm(TEMP2, mask, 46))
+    return _clear_permissions(block, insn.Cd, insn.Cn)
+
+
+def clear_permissions_immediate(block: BlockCode, insn: Instruction) -> bool:
+    """CLRPERM Cd, Cn, letters: Load, Store, Execute."""
+    if CSP in (insn.Cd, insn.Cn):
+        return False
+    block.emit(*a64.mov_imm(TEMP2, insn.perm << 61))
+    return _clear_permissions(block, insn.Cd, insn.Cn)
+
+
+def get_sealed(block: BlockCode, insn: Instruction) -> bool:
+    """GCSEAL."""
+    if insn.Rd != 31:
+        target = block.target(insn.Rd, VALUE)
+        block.emit(get_meta(TEMP, insn.Cn), a64.ubfx(TEMP, TEMP, 31, 15), a64.sub(TEMP, a64.XZR, TEMP))
+        block.emit(a64.lsr_imm(target, TEMP, 63))
+        block.written(insn.Rd, VALUE)
+    return True
+
+
 def _small_bounds(block: BlockCode, d: int, n: int, source: int) -> None:
     """Cd := Cn with bounds [source, TEMP), META being Cn's metadata; Cn is tagged."""
     block.emit(a64.lsr_imm(TEMP2, META, 31), a64.lsl_imm(TEMP2, TEMP2, 31))
@@ -475,6 +567,12 @@ ROW_EMITTERS: dict[str, Emitter] = {
     "SCBNDS_C_CI_S": set_bounds_immediate,
     "SCBNDS_C_CR_C": set_bounds_register,
     "SCBNDSE_C_CR_C": set_bounds_register,
+    "SCVALUE_C_CR_C": set_value_register,
+    "ALIGND_C_CI_C": align_down,
+    "ALIGNU_C_CI_C": align_up,
+    "CLRPERM_C_CR_C": clear_permissions_register,
+    "CLRPERM_C_CI_C": clear_permissions_immediate,
+    "GCSEAL_R_C_C": get_sealed,
     "GCPERM_R_C_C": get_field(46, 18),
     "GCTYPE_R_C_C": get_field(31, 15),
     "CFHI_R_C_C": get_field(0, 64),

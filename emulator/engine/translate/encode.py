@@ -130,7 +130,7 @@ def mov_imm(d: int, value: int) -> list[int]:
     value &= MASK64
     parts = [value >> 16 * i & 0xFFFF for i in range(4)]
     if sum(part == 0xFFFF for part in parts) > sum(part == 0 for part in parts):
-        words = []
+        words: list[int] = []
         for i, part in enumerate(parts):
             if part != 0xFFFF:
                 words.append(
