@@ -19,7 +19,8 @@ int main(int argc, char **argv)
     if (mkdir(path, 0777)) perror("mkdir");
     snprintf(path, sizeof path, "%s/sub/data.txt", argv[1]);
     FILE *f = fopen(path, "w+");
-    for (int i = 0; i < 1000; i++) fprintf(f, "line %d %f\n", i, i / 7.0);
+    int lines = argc > 2 ? atoi(argv[2]) : 1000;
+    for (int i = 0; i < lines; i++) fprintf(f, "line %d %f\n", i, i / 7.0);
     fseek(f, 0, SEEK_SET);
     char line[100]; int n = 0; double sum = 0;
     while (fgets(line, sizeof line, f)) { int k; double d; if (sscanf(line, "line %d %lf", &k, &d) == 2) { n++; sum += d; } }
@@ -46,7 +47,8 @@ int main(int argc, char **argv)
     snprintf(path, sizeof path, "%s/sub/link", argv[1]); printf("unlink %d\n", unlink(path));
     printf("unlink %d\n", unlink(other));
     snprintf(path, sizeof path, "%s/sub", argv[1]); printf("rmdir %d\n", rmdir(path));
-    char *big = malloc(3000000); memset(big, 'x', 3000000); printf("big %c\n", big[2999999]); free(big);
+    size_t size = (size_t)lines * 3000;
+    char *big = malloc(size); memset(big, 'x', size); printf("big %c\n", big[size - 1]); free(big);
     struct timespec ts = { 0, 2000000 }; nanosleep(&ts, 0);
     return 9;
 }
