@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -67,13 +68,19 @@ def main(argv: Sequence[str]) -> int:
     debugger.names.folders = arguments.source
     debugger.allow_repeat = arguments.allow_repeat
     shell = Shell(debugger, print_line, Style(not arguments.batch and sys.stdout.isatty()))
-    debugger.start()
     try:
+        debugger.start()
         if not arguments.batch:
             _greet(debugger)
         run_script(shell, lines)
         if not arguments.batch and not shell.done:
             interact(shell)
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # Nobody reads any more; the interpreter must not complain about it at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_EMULATOR_ERROR
     finally:
         debugger.close()
     return EXIT_EMULATOR_ERROR if arguments.batch and shell.failures else 0

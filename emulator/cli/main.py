@@ -10,6 +10,8 @@ from importlib import import_module
 
 from morello_isa.errors import EXIT_EMULATOR_ERROR, UserError
 
+EXIT_INTERRUPTED = 130
+
 
 @dataclass(frozen=True, slots=True)
 class Subcommand:
@@ -69,6 +71,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             except UserError as error:
                 sys.stderr.write(f"morello: {error.message}\n")
                 return error.status
+            except KeyboardInterrupt:
+                return EXIT_INTERRUPTED
             return status
     sys.stderr.write(f"morello: there is no subcommand '{name}'; 'morello help' lists them\n")
     return EXIT_EMULATOR_ERROR

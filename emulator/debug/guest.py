@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from emulator.debug.changes import FileChanges
 from emulator.debug.engine import DebugEngine
 from emulator.debug.stops import CatchKind, Stop, StopCause
-from emulator.debug.streams import QuietErrors, RecordedInput, ReplayedOutput, Streams
+from emulator.debug.streams import Messages, RecordedInput, ReplayedOutput, Streams
 from emulator.engine.api import Engine, ExceptionHandler
 from emulator.explain import explain
 from emulator.faults import FaultKind, PeFault
@@ -23,7 +23,7 @@ from emulator.linux.signals import SignalInfo, Signals, signal_name
 from emulator.linux.syscalls import TABLE
 from emulator.memory.interface import Memory
 from emulator.state.pe import Pe
-from morello_isa.errors import UserError
+from morello_isa.errors import EXIT_EMULATOR_ERROR, UserError
 
 if TYPE_CHECKING:
     from emulator.linux.kernel import Kernel, Outcome
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 POLL_SECONDS = 0.05
 LONGEST_RUN = 20_000
 """Instructions after which an interruption is looked for."""
-MakeSession = Callable[[Callable[[Pe, Memory, ExceptionHandler], Engine], QuietErrors], Session]
+MakeSession = Callable[[Callable[[Pe, Memory, ExceptionHandler], Engine], Messages], Session]
 Observer = Callable[["Task", int, int], "Stop | None"]
 """Called before each instruction with (thread, pc, word); returns a stop if it wants one."""
 
@@ -105,6 +105,8 @@ class Guest:
         self._paused.acquire()
         if self.error is not None:
             raise self.error
+        if self.stop.is_end:
+            raise UserError(self.stop.text, self.stop.status)
 
     def resume(self, plan: Plan) -> Stop:
         """Run until the plan says stop. KeyboardInterrupt asks the guest to stop soon."""
@@ -148,18 +150,22 @@ class Guest:
     # -- the guest's thread ------------------------------------------------------------------------------
 
     def _main(self) -> None:
+        # Whatever happens here, the debugger must not wait for ever.
+        end = Stop(StopCause.FAILED, "the emulator failed", status=EXIT_EMULATOR_ERROR)
         try:
-            self._run()
+            end = self._run()
         except AbandonedError:
             self.kernel.end_everything()
         except UserError as error:
             self.error = error
-            self._end(Stop(StopCause.FAILED, error.message, status=error.status))
+            end = Stop(StopCause.FAILED, error.message, status=error.status)
+        finally:
+            self.stop = end
+            self._paused.release()
 
-    def _run(self) -> None:
-        session = self._make(
-            lambda pe, memory, handler: DebugEngine(pe, memory, handler, self), QuietErrors()
-        )
+    def _run(self) -> Stop:
+        messages = Messages(self.streams)
+        session = self._make(lambda pe, memory, handler: DebugEngine(pe, memory, handler, self), messages)
         self.session = session
         kernel = session.kernel
         kernel.tracer = self.changes
@@ -168,8 +174,7 @@ class Guest:
         self.task = session.process.tasks[0]
         self._images = len(session.process.images)
         self.pause(self.task, StopCause.START, "program loaded")
-        outcome = kernel.run()
-        self._end(self._exit_stop(outcome))
+        return self._exit_stop(kernel.run())
 
     def _open_streams(self, process: Process) -> None:
         for number, _ in list(process.descriptors):
@@ -194,10 +199,6 @@ class Guest:
             return Stop(StopCause.EXITED, text, position, signal=outcome.signal, status=128 + outcome.signal)
         text = f"exited with status {outcome.status}"
         return Stop(StopCause.EXITED, text, position, status=outcome.status)
-
-    def _end(self, stop: Stop) -> None:
-        self.stop = stop
-        self._paused.release()
 
     def pause(
         self,

@@ -49,6 +49,8 @@ class Shell:
             self.write(self.style("error", f"error: {error}"))
         except RecursionError:
             self.write(self.style("error", "error: the expression is nested too deeply"))
+        except KeyboardInterrupt:
+            self.write("interrupted")
         else:
             return True
         self.failures += 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import select
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -26,6 +27,8 @@ class Streams:
     input: bytearray = field(default_factory=bytearray)
     sizes: list[int] = field(default_factory=list)
     """How many bytes each read returned: a repeated run gets the same pieces."""
+    told: set[str] = field(default_factory=set)
+    """Messages about the program that were shown."""
     reads: int = 0
     consumed: int = 0
 
@@ -38,6 +41,7 @@ class Streams:
         """The program starts again as a new run, with new input."""
         self.rewind()
         self.shown = {1: 0, 2: 0}
+        self.told.clear()
         self.input.clear()
         self.sizes.clear()
 
@@ -46,8 +50,19 @@ class Streams:
         return self.written[number] < self.shown[number]
 
 
-class QuietErrors(io.StringIO):
-    """What the personality would say on stderr; the debugger says it itself."""
+class Messages(io.StringIO):
+    """What the personality says about the program; told once, also when the run is repeated."""
+
+    def __init__(self, streams: Streams) -> None:
+        super().__init__()
+        self._told = streams.told
+
+    def write(self, text: str) -> int:
+        """To standard error if it is new."""
+        if text not in self._told:
+            self._told.add(text)
+            sys.stderr.write(text)
+        return len(text)
 
 
 class RecordedInput(HostFile):
