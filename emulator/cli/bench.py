@@ -53,8 +53,8 @@ LOOPS = (
         "capability load, store and two capability adds, 4 KiB",
         (
             "mov c1, c10", "mov c2, c11", "mov x3, #256",
-            "ldr c4, [c1]", "str c4, [c2]", "add c1, c1, #16", "add c2, c2, #16", "subs x3, x3, #1", "b.ne #-20",
-            "b #-36",
+            "ldr c4, [c1]", "str c4, [c2]", "add c1, c1, #16", "add c2, c2, #16", "subs x3, x3, #1",
+            "b.ne #-20", "b #-36",
         ),
     ),
     Loop("calls", "bl and ret c30", ("bl #12", "subs x0, x0, #1", "b.ne #-8", "add x4, x4, #1", "ret c30")),
@@ -63,8 +63,8 @@ LOOPS = (
         "derivation",
         "capability arithmetic: add, mov",
         (
-            "add c1, c10, #16", "add c2, c1, #32", "mov c3, c2", "add c3, c3, #8", "mov c4, c3", "add x8, x8, #1",
-            "subs x0, x0, #1", "b.ne #-28",
+            "add c1, c10, #16", "add c2, c1, #32", "mov c3, c2", "add c3, c3, #8", "mov c4, c3",
+            "add x8, x8, #1", "subs x0, x0, #1", "b.ne #-28",
         ),
     ),
     Loop(
@@ -82,8 +82,8 @@ LOOPS = (
         (
             "mov x0, #20", "bl #8", "b #-8",
             "cmp x0, #2", "b.lo #44", "stp c29, c30, [csp, #-48]!", "stp x19, x20, [csp, #32]", "mov x19, x0",
-            "sub x0, x0, #1", "bl #-24", "mov x20, x0", "sub x0, x19, #2", "bl #-36", "add x0, x0, x20", "b #8",
-            "ret c30", "ldp x19, x20, [csp, #32]", "ldp c29, c30, [csp], #48", "ret c30",
+            "sub x0, x0, #1", "bl #-24", "mov x20, x0", "sub x0, x19, #2", "bl #-36", "add x0, x0, x20",
+            "b #8", "ret c30", "ldp x19, x20, [csp, #32]", "ldp c29, c30, [csp], #48", "ret c30",
         ),
     ),
 )  # fmt: skip
@@ -173,7 +173,12 @@ def main(argv: Sequence[str]) -> int:
     """Entry point of the subcommand."""
     parser = argparse.ArgumentParser(prog="morello bench", description=__doc__, exit_on_error=False)
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
-    parser.add_argument("--instructions", type=int, default=100_000, help="per loop and run (default 100000; fast engine: 100 times as many)")
+    parser.add_argument(
+        "--instructions",
+        type=int,
+        default=100_000,
+        help="per loop and run (default 100000; the fast engine executes 100 times as many)",
+    )
     parser.add_argument("--engine", choices=("reference", "fast"), help="only that one")
     parser.add_argument("--filter", default="", help="only loops whose name contains this")
     try:

@@ -347,6 +347,11 @@ class ReferenceEngine:
             action()
 
 
+def _reads_time(word: int) -> bool:
+    """MRS of a counter (CNTPCT_EL0, CNTVCT_EL0): time is the exact count, so it starts a block."""
+    return word & 0xFFFFFF00 == 0xD53BE000
+
+
 class _Builder:
     """Puts a block together."""
 
@@ -365,6 +370,8 @@ class _Builder:
         word: int | None = first_word
         pc = start
         while word is not None:
+            if self._words and _reads_time(word):
+                break
             bound = bind(engine.site(pc, word))
             if bound.operands is not None:
                 self._add_arithmetic(word, bound.operands)

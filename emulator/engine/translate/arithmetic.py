@@ -1,4 +1,4 @@
-"""Words of arithmetic: which fields name X registers (to be renamed where evicted), which V registers are named."""
+"""Words of arithmetic: the fields that name X registers (renamed where evicted), the V registers named."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import lru_cache
 
 @lru_cache(maxsize=65536)
 def register_fields(word: int) -> tuple[int, ...]:
-    """Positions (of the lowest bit) of the fields of an integer data-processing word that name X registers."""
+    """Positions (lowest bit) of the fields of an integer data-processing word that name X registers."""
     if word >> 25 & 0xE == 8:
         kind = word >> 23 & 7
         return (0,) if kind == 5 else (0, 5, 16) if kind == 7 else (0, 5)

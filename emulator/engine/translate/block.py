@@ -57,7 +57,7 @@ class ExitKind(IntEnum):
     BUDGET = 2
     """The block doesn't fit in the instructions left; nothing of it was executed."""
     INDIRECT = 3
-    """A branch to a register's value that is not in the tables: executed by the reference engine, then entered."""
+    """A branch to a register's value that isn't in the tables: the reference engine's, then entered there."""
 
 
 @dataclass(slots=True)
@@ -232,7 +232,7 @@ class BlockCode:
             self._origins[d] = known
 
     def move_known(self, d: int, n: int, delta: int) -> bool:
-        """Cd's value is about to become Cn's + delta: True if a shared check covers it, so that the tag is kept.
+        """Cd's value is about to become Cn's + delta: True if a shared check covers it (the tag is kept).
 
         The caller then copies the capability; the shared knowledge is transferred here.
         """
@@ -309,7 +309,7 @@ class BlockCode:
 
     def ensure_range(self, n: int, low: int, high: int) -> bool:
         """Make sure that [low, high] around Cn's value is in its window and Cn tagged; where it isn't, the
-        instruction is the reference engine's. True if a check had to be emitted (LOW, HIGH, META then are fresh).
+        instruction is the reference engine's. True if a check had to be emitted.
         """
         known = self._origins.get(n)
         if known is not None and self._cover(known[0], known[1] + low, known[1] + high):
@@ -335,15 +335,15 @@ class BlockCode:
     ) -> int | None:  # fmt: skip
         """The host register with the poisoned address of [base n + offset, + size), ready to access.
 
-        `align`: demanded alignment (power of 2, up to 16). `one_page`: poison if the access crosses a 4 KiB page.
+        `align`: demanded alignment (power of 2, up to 16). `one_page`: poison if it crosses a 4 KiB page.
         `result`: offset of the base after writeback, which the check covers too. None (and nothing
-        emitted) if this can't be translated. Uses all scratch registers except VALUE's neighbours given to data:
-        afterwards LOW, HIGH, TEMP, TEMP2, VALUE are free, META (and only it) may hold the address.
+        emitted) if this can't be translated. Uses all scratch registers; afterwards META or VALUE may be the
+        address, the others are free.
         """
         if abs(offset) > 1 << 20 or abs(result) > _REACH:
             return None
         if not self.context.c64:
-            return self._plain_address(n, offset, size, permissions, align, one_page)
+            return self._plain_address(n, offset, size, align, one_page)
         low, high = min(offset, result), max(offset + size, result)
         poisoned = False
         known = self._origins.get(n)
@@ -375,9 +375,7 @@ class BlockCode:
             self._known_alignment = ((delta + offset) & 15) & -((delta + offset) & 15)
         return self._poison(at, poisoned)
 
-    def _plain_address(
-        self, n: int, offset: int, size: int, permissions: int, align: int, one_page: bool
-    ) -> int:  # fmt: skip
+    def _plain_address(self, n: int, offset: int, size: int, align: int, one_page: bool) -> int:
         """A64 code whose DDC allows everything that is mapped; the top byte is ignored."""
         poisoned = False
         if n == CSP:

@@ -1,4 +1,4 @@
-"""Capability arithmetic as straight A64: decoding a window and the exact tag of CapAdd. No flags, no branches."""
+"""Capability arithmetic as straight A64 without flags: decoding a window, the exact tag of CapAdd."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SEALED_FIELD = 0x7FFF << 31
 
 
 def _inverted_exponent(meta: int, out: int, scratch: int) -> list[int]:
-    """The low six bits of `out` := the exponent E (the rest is noise); `scratch` := all ones if E is not stored."""
+    """Low six bits of `out` := the exponent E (the rest is noise); `scratch` := ones if E isn't stored."""
     return [
         sbfx(scratch, meta, 30, 1),
         lsr_imm(out, meta, 13),
@@ -45,45 +45,43 @@ def _inverted_exponent(meta: int, out: int, scratch: int) -> list[int]:
 
 @lru_cache(maxsize=64)
 def decode_window(value: int) -> tuple[int, ...]:
-    """LOW, HIGH := bounds of the capability {META, host register `value`}; bit 63 of BAD tells that they are of
-    no use: no Load, sealed, exponent from 48 on, the value outside, a window that is not canonical, flags set.
+    """LOW, HIGH := bounds of the capability {META, host register `value`}; bit 63 of BAD tells that they are
+    of no use: no Load, sealed, exponent from 48 on, the value outside, a window not canonical, flags set.
 
     Changes TEMP and TEMP2, keeps META. If it isn't bad, every value in [LOW, HIGH] is representable.
     """
     lo, hi, bad, e, t = LOW, HIGH, BAD, TEMP, TEMP2
-    return tuple(
-        [
-            *_inverted_exponent(META, e, bad),
-            orr_imm(bad, bad, 0xFFF8FFF8FFF8FFF8),
-            and_(lo, META, bad),
-            ubfx(t, lo, 16, 14),
-            sub(t, t, lo),
-            and_imm(t, t, 0x3FFF),
-            and_imm(bad, META, 0x40000000),
-            eor_imm(bad, bad, 0x40000000),
-            orr_lsr(t, t, bad, 16),
-            sbfx(hi, value, 0, 56),
-            asrv(hi, hi, e),
-            sub(bad, hi, lo),
-            and_imm(lo, bad, 0xFFFF),
-            sub(hi, hi, lo),
-            lslv(lo, hi, e),
-            add(hi, hi, t),
-            lslv(hi, hi, e),
-            lsl_imm(bad, bad, 48),
-            orn(bad, bad, META),
-            and_imm(e, e, 63),
-            add_imm(e, e, -48),
-            orn(bad, bad, e),
-            eor(e, lo, hi),
-            eor(t, lo, value),
-            orr(e, e, t),
-            lsr_imm(e, e, 55),
-            and_imm(t, META, SEALED_FIELD),
-            orr(e, e, t),
-            sub(e, XZR, e),
-            orr(bad, bad, e),
-        ]
+    return (
+        *_inverted_exponent(META, e, bad),
+        orr_imm(bad, bad, 0xFFF8FFF8FFF8FFF8),
+        and_(lo, META, bad),
+        ubfx(t, lo, 16, 14),
+        sub(t, t, lo),
+        and_imm(t, t, 0x3FFF),
+        and_imm(bad, META, 0x40000000),
+        eor_imm(bad, bad, 0x40000000),
+        orr_lsr(t, t, bad, 16),
+        sbfx(hi, value, 0, 56),
+        asrv(hi, hi, e),
+        sub(bad, hi, lo),
+        and_imm(lo, bad, 0xFFFF),
+        sub(hi, hi, lo),
+        lslv(lo, hi, e),
+        add(hi, hi, t),
+        lslv(hi, hi, e),
+        lsl_imm(bad, bad, 48),
+        orn(bad, bad, META),
+        and_imm(e, e, 63),
+        add_imm(e, e, -48),
+        orn(bad, bad, e),
+        eor(e, lo, hi),
+        eor(t, lo, value),
+        orr(e, e, t),
+        lsr_imm(e, e, 55),
+        and_imm(t, META, SEALED_FIELD),
+        orr(e, e, t),
+        sub(e, XZR, e),
+        orr(bad, bad, e),
     )
 
 
@@ -94,36 +92,34 @@ def add_verdict(value: int, increment: int) -> tuple[int, ...]:
     Changes HIGH, TEMP, TEMP2. `value` and `increment` are host registers other than those.
     """
     r, u, e, t = LOW, HIGH, TEMP, TEMP2
-    return tuple(
-        [
-            *_inverted_exponent(META, e, t),
-            and_imm(e, e, 63),
-            sbfx(t, value, 0, 56),
-            asrv(t, t, e),
-            and_imm(u, META, 0xE000),
-            sub_imm_lsl12(u, u, 2),
-            sub(u, u, t),
-            add_imm(u, u, -1),
-            and_imm(u, u, 0xFFFF),
-            sbfx(t, increment, 0, 56),
-            asrv(t, t, e),
-            sub(u, u, t),
-            *mov_imm(r, 0xFFFF),
-            sub(r, r, u),
-            add_imm(u, u, -1),
-            orr(r, r, u),
-            add(t, value, increment),
-            eor(t, t, value),
-            orr(r, r, t, 8),
-            add_imm(t, e, -48),
-            and_(r, r, t),
-            add_imm(t, e, -51),
-            *mov_imm(u, 62),
-            sub(u, u, e),
-            orr(t, t, u),
-            orn(r, r, t),
-            and_imm(t, META, SEALED_FIELD),
-            sub(t, XZR, t),
-            orr(r, r, t),
-        ]
+    return (
+        *_inverted_exponent(META, e, t),
+        and_imm(e, e, 63),
+        sbfx(t, value, 0, 56),
+        asrv(t, t, e),
+        and_imm(u, META, 0xE000),
+        sub_imm_lsl12(u, u, 2),
+        sub(u, u, t),
+        add_imm(u, u, -1),
+        and_imm(u, u, 0xFFFF),
+        sbfx(t, increment, 0, 56),
+        asrv(t, t, e),
+        sub(u, u, t),
+        *mov_imm(r, 0xFFFF),
+        sub(r, r, u),
+        add_imm(u, u, -1),
+        orr(r, r, u),
+        add(t, value, increment),
+        eor(t, t, value),
+        orr(r, r, t, 8),
+        add_imm(t, e, -48),
+        and_(r, r, t),
+        add_imm(t, e, -51),
+        *mov_imm(u, 62),
+        sub(u, u, e),
+        orr(t, t, u),
+        orn(r, r, t),
+        and_imm(t, META, SEALED_FIELD),
+        sub(t, XZR, t),
+        orr(r, r, t),
     )

@@ -1,7 +1,7 @@
 """The fast engine: the reference engine with translated code in place of its blocks.
 
-Control (limits, events, interrupts, stops, exceptions) is inherited. What translated code doesn't do, a single
-instruction of the reference engine does, on the same registers and memory.
+Control (limits, events, interrupts, stops, exceptions) is inherited. What translated code doesn't do, a
+single instruction of the reference engine does, on the same registers and memory.
 """
 
 from __future__ import annotations
@@ -192,7 +192,9 @@ class FastEngine(ReferenceEngine):
             return None
         code = self._code or self._open()
         made = translate(
-            BlockCode(pe, self.memory, domain.context, pc, domain.window, domain.table), first, self.fetch_ahead
+            BlockCode(pe, self.memory, domain.context, pc, domain.window, domain.table),
+            first,
+            self.fetch_ahead,
         )
         size = 4 * (len(made.words) + 3 * len(made.exits))
         if self._free + size - CODE > CODE_BYTES or self._drop:
@@ -235,10 +237,10 @@ class FastEngine(ReferenceEngine):
         self.counters.blocks += 1
         return translation
 
-    # --- in and out of translated code -----------------------------------------------------------------------
+    # --- in and out of translated code ---------------------------------------------------------------------
 
     def _enter(self, translation: Translation, left: int) -> None:
-        """Run translated code from there, at most `left` instructions, and deal with the way it comes back."""
+        """Run translated code from there, at most `left` instructions; deal with the way it comes back."""
         code = self._code
         assert code is not None
         if self._revision != self.space.revision:
@@ -341,7 +343,7 @@ class FastEngine(ReferenceEngine):
         words[PREDICTED_BRANCH] = word
         code.patch(at, words)
 
-    # --- registers in the state page -------------------------------------------------------------------------
+    # --- registers in the state page -----------------------------------------------------------------------
 
     def _spill(self, left: int) -> None:
         """PE -> state page."""

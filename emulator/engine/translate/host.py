@@ -1,4 +1,4 @@
-"""Unicorn as the machine that runs translated code: its memory, entry and exit code, patching, page answers."""
+"""Unicorn as the machine for translated code: its memory, entry and exit code, patching, page answers."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _EMPTY_TABLE = array("Q", [NO_ADDRESS, 0, 0, 0]) * TABLE_ENTRIES
 _STATE_AT, _TABLE_AT, _CODE_AT, _DATA_AT, _TAGS_AT = 1 << 28, 1 << 29, 1 << 32, 1 << 40, 1 << 41
 _READ, _WRITE, _EXEC = unicorn.UC_PROT_READ, unicorn.UC_PROT_WRITE, unicorn.UC_PROT_EXEC
 _FIRST_FILLS, _MOST_FILLS = 200, 12_000
-"""Unicorn doubles its TLB at a flush that finds it well used: flush after so many answers, then twice as many."""
+"""Unicorn doubles its TLB at a flush that finds it well used: flush after that many answers, then twice."""
 
 Resolve = Callable[[int, bool], int | None]
 """(virtual address, for writing) -> byte offset of its frame, or None: the reference engine's business."""

@@ -1,8 +1,8 @@
 """Where the guest's state lives while translated code runs, and the addresses of the translator's own memory.
 
-Guest X registers are the same host registers, except seven that translated code needs for itself: their values
-are in lanes. SP is the host's SP, NZCV, FPCR and FPSR the host's, V0 to V7 too. V8 to V31 of the host hold
-what Morello adds, so that guest V8 to V31 live in memory:
+Guest X registers are the same host registers, except seven that translated code needs for itself: their
+values are in lanes. SP is the host's SP, NZCV, FPCR and FPSR the host's, V0 to V7 too. V8 to V31 of the host
+hold what Morello adds, so that guest V8 to V31 live in memory:
 
     v8..v23   metadata (bits 127:64) of C0..C30 and CSP, two to a register
     v24, v25  tags of C0..C30 and CSP, one byte each, 0 or 1

@@ -91,10 +91,14 @@ def start(twin: Twin, c64: bool, chance: random.Random) -> None:
     whole = USER_ROOT.set_value(DATA).set_bounds(5 * PAGE, exact=True)
     pointers = [
         whole.add(chance.randrange(0, 5 * PAGE) & -16),
-        USER_ROOT.set_value(DATA + chance.randrange(0x800)).set_bounds(chance.choice((16, 64, 300)), exact=False),
+        USER_ROOT.set_value(DATA + chance.randrange(0x800)).set_bounds(
+            chance.choice((16, 64, 300)), exact=False
+        ),
         whole.add(PAGE - chance.choice((1, 8, 16, 24))),
         USER_ROOT.set_value(READ_ONLY + 64).set_bounds(PAGE, exact=False),
-        whole.add(0x100).clear_permissions(int(chance.choice((Perm.LOAD_CAP, Perm.STORE, Perm.STORE_CAP, Perm.LOAD)))),
+        whole.add(0x100).clear_permissions(
+            int(chance.choice((Perm.LOAD_CAP, Perm.STORE, Perm.STORE_CAP, Perm.LOAD)))
+        ),
         chance.choice((whole.with_tag(False), whole.with_object_type(5), USER_ROOT.set_value(DATA + 0x40))),
         whole.add(0x2000 + chance.choice((0, 0, 1, 7, 12))),
         chance.choice((whole.add(5 * PAGE), whole.add(-16), code.add(64), Capability.from_int(DATA))),
@@ -118,7 +122,9 @@ def start(twin: Twin, c64: bool, chance: random.Random) -> None:
 # --- random instructions -----------------------------------------------------------------------------------
 
 _CAPABILITY_ROWS = [row for row in ROWS if row.group not in ("system", "branch", "branch-load")]
-_BRANCH_ROWS = [row for row in ROWS if row.id in ("BR_C_C", "RET_C_C", "BLR_C_C", "RETS_C_C", "BRR_C_C", "BX___C")]
+_BRANCH_ROWS = [
+    row for row in ROWS if row.id in ("BR_C_C", "RET_C_C", "BLR_C_C", "RETS_C_C", "BRR_C_C", "BX___C")
+]
 _ARITHMETIC = (
     0x91000000, 0xB1000000, 0xD1000000, 0x11000000, 0x8B000000, 0x8B200000, 0xCB000000, 0xEB000000, 0xAA000000,
     0x8A000000, 0xEA000000, 0xCA000000, 0x92400000, 0xD2800000, 0xF2800000, 0xD3400000, 0xB3400000, 0x93C00000,
@@ -151,14 +157,21 @@ def _random_word(chance: random.Random, left: int) -> int:
         if row.memory is not None or chance.random() < 0.7:
             word = word & ~0x3E0 | pointer << 5
         word = word & ~31 | target
-        if row.id.startswith(("ADD_C_CIS", "SUB_C_CIS")) or (row.memory is not None and chance.random() < 0.7):
+        if row.id.startswith(("ADD_C_CIS", "SUB_C_CIS")) or (
+            row.memory is not None and chance.random() < 0.7
+        ):
             word &= ~(0x3F << 16) | chance.choice((0, 0x10000, 0x3F0000))
         return word
     if kind < 0.74:
         word = chance.choice(_ARITHMETIC) | target | other << 5 | chance.randrange(32) << 16
         return word | (chance.getrandbits(6) << 10 if chance.random() < 0.5 else 0)
     if kind < 0.84:
-        return chance.choice(_VECTOR) | chance.randrange(31) | chance.randrange(31) << 5 | chance.randrange(31) << 16
+        return (
+            chance.choice(_VECTOR)
+            | chance.randrange(31)
+            | chance.randrange(31) << 5
+            | chance.randrange(31) << 16
+        )
     if kind < 0.94:
         return _branch(chance, left, target)
     row = chance.choice(_BRANCH_ROWS)
@@ -174,12 +187,16 @@ def _load_store(chance: random.Random, n: int, t: int, other: int) -> int:
     if kind == 0:
         return 0x39000000 | base | chance.choice((0, 1, 2, 3, 8, 64)) << 10
     if kind == 1:
-        return 0x38000000 | base | chance.choice((0, 8, 16, 0x1F0, 7, 0x1FF)) << 12 | chance.randrange(4) << 10
+        return (
+            0x38000000 | base | chance.choice((0, 8, 16, 0x1F0, 7, 0x1FF)) << 12 | chance.randrange(4) << 10
+        )
     if kind == 2:
         return 0x38200800 | base | other << 16 | chance.choice((2, 3, 6, 7)) << 13 | chance.randrange(2) << 12
     if kind == 5:
         return 0x08408000 | (base & ~(vector << 26 | 3 << 22)) | 0xC00000 | 31 << 16 | 31 << 10 | 0x8000
-    pair = chance.choice((0, 1, 2)) << 30 | vector << 26 | chance.randrange(4) << 23 | chance.randrange(2) << 22
+    pair = (
+        chance.choice((0, 1, 2)) << 30 | vector << 26 | chance.randrange(4) << 23 | chance.randrange(2) << 22
+    )
     return 0x28000000 | pair | chance.choice((0, 1, 2, 0x7E, 4, 0x7F)) << 15 | other % 32 << 10 | n << 5 | t
 
 
@@ -198,7 +215,9 @@ def _branch(chance: random.Random, left: int, t: int) -> int:
 def difference(pair: tuple[Twin, Twin]) -> list[str]:
     """Names and both values of what differs."""
     first, second = (twin.state() for twin in pair)
-    return [f"{name}: {first[name]!r} != {second[name]!r}"[:600] for name in first if first[name] != second[name]]
+    return [
+        f"{name}: {first[name]!r} != {second[name]!r}"[:600] for name in first if first[name] != second[name]
+    ]
 
 
 def run(pair: tuple[Twin, Twin], instructions: int) -> None:
