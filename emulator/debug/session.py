@@ -276,24 +276,24 @@ class Debugger:
 
     def rfinish(self) -> Stop:
         """Back to the call of the current function."""
-        self.need_process()
-        function = self.names.function(self.process, self.task.pe.pc)
-        if function is None:
-            raise CommandError("no symbol tells where this function begins")
-        level, start = self._stack_level(), function[0]
+        stack = self.frames()
+        if len(stack) < 2:
+            raise CommandError("the outermost frame has no caller")
+        call = stack[1].pc - 4
+        level = None if stack[1].crossed else self._stack_level()
 
         def decide(task: Task, pc: int) -> Stop | None:
-            if pc == start and self._at_level(task, level):
-                return Stop(StopCause.BREAKPOINT, "entry", self.guest.position, task.tid, pc)
+            if pc == call and self._at_level(task, level):
+                return Stop(StopCause.BREAKPOINT, "call", self.guest.position, task.tid, pc)
             return None
 
         def make() -> Plan:
-            return Plan(addresses={start}, at_breakpoint=decide, stop_at_faults=False)
+            return Plan(addresses={call}, at_breakpoint=decide, stop_at_faults=False)
 
-        found = self._last_stop_before(self.position + 1, make)
+        found = self._last_stop_before(self.position, make)
         if found is None:
             raise CommandError("the call of this function was not found")
-        return self.goto(found.position - 1)
+        return self.goto(found.position)
 
     def _last_stop_before(self, position: int, make_plan: Callable[[], Plan]) -> Stop | None:
         """Repeat the run up to `position`, collect the plan's stops, and go to the last of them."""

@@ -13,14 +13,64 @@ from emulator.debug import Debugger, Request
 from emulator.debug.commands import discover
 from emulator.debug.shell import Shell
 
-SLOW = {"run", "continue", "rstepi", "rcontinue", "rfinish", "restart", "whence", "wholost", "finish", "until"}
+SLOW = {
+    "run",
+    "continue",
+    "rstepi",
+    "rcontinue",
+    "rfinish",
+    "restart",
+    "whence",
+    "wholost",
+    "finish",
+    "until",
+}
 SLOW |= {"step", "next", "stepi", "nexti", "quit"}
 NAMES = sorted(name for name, row in discover().items() if row.name not in SLOW)
 WORDS = [
-    *("c0", "csp", "pcc", "x1", "v3", "nzcv", "sp", "rcsp", "begin", "walk.c:12", "12", "*0x2101b4", "nothing"),
-    *("0", "1", "16", "-1", "0xffffffffffffffff", "0x40000000", "1 << 63", "18446744073709551616", "/4gc", "/s"),
+    *(
+        "c0",
+        "csp",
+        "pcc",
+        "x1",
+        "v3",
+        "nzcv",
+        "sp",
+        "rcsp",
+        "begin",
+        "walk.c:12",
+        "12",
+        "*0x2101b4",
+        "nothing",
+    ),
+    *(
+        "0",
+        "1",
+        "16",
+        "-1",
+        "0xffffffffffffffff",
+        "0x40000000",
+        "1 << 63",
+        "18446744073709551616",
+        "/4gc",
+        "/s",
+    ),
     *("/8xb", "if", "count", "=", "+", "*", "(", ")", "cap(", "base(c0)", "tag", "data", "syscall", "signal"),
-    *("registers", "maps", "threads", "sysregs", "compartments", "walk", "\x00", "é", "'", '"', "$c0", "$", "&&"),
+    *(
+        "registers",
+        "maps",
+        "threads",
+        "sysregs",
+        "compartments",
+        "walk",
+        "\x00",
+        "é",
+        "'",
+        '"',
+        "$c0",
+        "$",
+        "&&",
+    ),
 ]
 
 
@@ -35,7 +85,10 @@ def shell(folder: Path) -> Iterator[Shell]:
 
 
 @settings(
-    max_examples=400, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=400,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(st.sampled_from(NAMES), st.lists(st.sampled_from(WORDS) | st.text(max_size=4), max_size=5))
 def test_any_line(shell: Shell, name: str, words: list[str]) -> None:
