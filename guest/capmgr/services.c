@@ -251,12 +251,6 @@ static void *forget(const void *block)
     }
 }
 
-/* The compartment's view of linear memory: plain data, no capabilities. */
-static void *as_linear(void *block)
-{
-    return block == NULL ? NULL : cheri_perms_and(block, LOAD | STORE | CHERI_PERM_GLOBAL);
-}
-
 static void *give(void *block)
 {
     if (block != NULL && !remember(block)) {
@@ -266,24 +260,48 @@ static void *give(void *block)
     return block;
 }
 
+/* Which kind a block is, its permissions tell: only blocks of the heap may hold capabilities. */
+static bool is_linear(const void *block)
+{
+    return (cheri_perms_get(block) & CHERI_PERM_LOAD_CAP) == 0;
+}
+
+/* Linear memory: mappings of their own, which the manager's own services make, move and unmap. */
 static void *grow_linear(const struct host_call *call)
 {
     uint64_t size = (uint64_t)call->integer[1];
     void *block = forget(call->pointer[0]);
-    size_t old_size;
     void *grown;
 
     if (block == NULL)
         return NULL;
-    old_size = cheri_length_get(block);
-    grown = realloc(block, size);
+    grown = is_linear(block) ? direct.linear_grow(direct.context, block, cheri_length_get(block), size) : NULL;
     if (grown == NULL) {
         remember(block);
         return NULL;
     }
-    if (size > old_size)
-        memset((char *)grown + old_size, 0, size - old_size);
-    return as_linear(give(grown));
+    return remember(grown) ? grown : NULL;
+}
+
+static void *allocate_linear(uint64_t size)
+{
+    void *block = direct.linear_alloc(direct.context, size);
+
+    if (block != NULL && !remember(block)) {
+        direct.linear_free(direct.context, block, size);
+        return NULL;
+    }
+    return block;
+}
+
+static void release(void *block)
+{
+    if (block == NULL)
+        return;
+    if (is_linear(block))
+        direct.linear_free(direct.context, block, cheri_length_get(block));
+    else
+        free(block);
 }
 
 static void serve(struct host_call *call)
@@ -293,14 +311,14 @@ static void serve(struct host_call *call)
         call->result_pointer = give(calloc(1, (size_t)call->integer[0]));
         return;
     case HOST_LINEAR_ALLOC:
-        call->result_pointer = as_linear(give(calloc(1, (size_t)call->integer[0])));
+        call->result_pointer = allocate_linear((uint64_t)call->integer[0]);
         return;
     case HOST_LINEAR_GROW:
         call->result_pointer = grow_linear(call);
         return;
     case HOST_MEMORY_FREE:
     case HOST_LINEAR_FREE:
-        free(forget(call->pointer[0]));
+        release(forget(call->pointer[0]));
         return;
     default:
         break;

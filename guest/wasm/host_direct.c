@@ -97,14 +97,24 @@ static void linear_free(void *context, void *block, uint64_t size)
         }
 }
 
+/* The kernel moves the pages: no byte is copied or cleared here, however large the memory is. */
 static void *linear_grow(void *context, void *block, uint64_t old_size, uint64_t new_size)
 {
-    void *grown = linear_alloc(context, new_size);
-    if (grown && block) {
-        memcpy(grown, block, (size_t)old_size);
-        linear_free(context, block, old_size);
-    }
-    return grown;
+    struct mapping *mapping = mappings;
+    void *moved;
+    (void)old_size;
+    if (!block)
+        return linear_alloc(context, new_size);
+    while (mapping && (uintptr_t)mapping->owner != (uintptr_t)block)
+        mapping = mapping->next;
+    if (!mapping)
+        return NULL;
+    moved = mremap(mapping->owner, (size_t)mapping->size, (size_t)page_aligned(new_size), MREMAP_MAYMOVE);
+    if (moved == MAP_FAILED)
+        return NULL;
+    mapping->owner = moved;
+    mapping->size = page_aligned(new_size);
+    return data_only(moved, (size_t)new_size);
 }
 
 /* ---- log, time, random, scheduling ---- */
