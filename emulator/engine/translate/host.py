@@ -84,6 +84,7 @@ class CodeHost:
         uc.hook_add(unicorn.UC_HOOK_TLB_FILL, self._fill)
         self._uc = uc
         self._fills, self._fills_limit = 0, _FIRST_FILLS
+        self._error: BaseException | None = None
         self._buffers = (table, data, tags)
         start = ctypes.cast(binding.uclib.uc_emu_start, ctypes.c_void_p).value or 0
         self._start = ctypes.CFUNCTYPE(
@@ -121,6 +122,9 @@ class CodeHost:
         self._reg_read(uc._uch, arm64_const.UC_ARM64_REG_PC, ctypes.byref(self._pc))
         where = self._pc.value
         self._start(uc._uch, self.leave, self.stop, 0, 0)
+        error, self._error = self._error, None
+        if error is not None:
+            raise error
         return where
 
     def clear_table(self, number: int) -> None:
@@ -150,6 +154,14 @@ class CodeHost:
     # --- pages -------------------------------------------------------------------------------------------
 
     def _fill(self, _uc: object, address: int, access: int, entry: Any, _data: object) -> bool:
+        try:
+            return self._answer(address, access, entry)
+        except BaseException as error:  # noqa: BLE001 - nothing may pass through Unicorn's frames: `run` raises it
+            self._error = error
+            return False
+
+    def _answer(self, address: int, access: int, entry: Any) -> bool:
+        """Fill in the TLB entry for a page; False to refuse the access."""
         self._fills += 1
         if self._fills >= self._fills_limit < _MOST_FILLS:
             self._fills, self._fills_limit = 0, 2 * self._fills_limit

@@ -158,6 +158,17 @@ def test_memory_is_shared_with_slow_accesses() -> None:
     assert pair[1].pe.read_c(9).tag
 
 
+def test_an_error_of_the_host_comes_out_as_itself() -> None:
+    fast = pair_of(["ldr x9, [csp]", "b #-4"])[1]
+
+    def fail(_va: int, _write: bool) -> int | None:
+        raise OSError("the disk is gone")
+
+    fast.space.direct = fail  # type: ignore[method-assign]
+    with pytest.raises(OSError, match="the disk is gone"):
+        fast.engine.run(10)
+
+
 def test_iwasm_is_the_same_program_on_both_engines(tmp_path: Path) -> None:
     import os
 
