@@ -10,7 +10,7 @@
 int main(int argc, char **argv)
 {
     const char *dir = argc > 1 ? argv[1] : ".";
-    char path[256], line[64];
+    char path[256], line[256];
     struct stat status;
     struct dirent *entry;
     int names = 0;
