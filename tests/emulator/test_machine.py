@@ -47,7 +47,10 @@ def test_registers_by_name():
 def test_bench_prints_figures(capsys):
     assert bench.main(["--json", "--instructions", "2000", "--filter", "words"]) == 0
     figures = json.loads(capsys.readouterr().out)
-    assert [(figure["name"], figure["engine"]) for figure in figures] == [("words", "reference"), ("words", "fast")]
+    assert [(figure["name"], figure["engine"]) for figure in figures] == [
+        ("words", "reference"),
+        ("words", "fast"),
+    ]
     assert all(figure["rate"] > 0 for figure in figures)
 
 
