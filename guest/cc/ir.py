@@ -74,6 +74,21 @@ class Width(Enum):
     F64 = "f64"
 
 
+WIDTH_BYTES = {
+    Width.U8: 1,
+    Width.S8: 1,
+    Width.U16: 2,
+    Width.S16: 2,
+    Width.W32: 4,
+    Width.S32: 4,
+    Width.X64: 8,
+    Width.CAP: 16,
+    Width.F32: 4,
+    Width.F64: 8,
+}
+"""Bytes of memory that a load or store of each width touches."""
+
+
 class BinOp(Enum):
     ADD = "add"
     SUB = "sub"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from guest.cc import ir
 from guest.cc import types as ct
 from guest.cc.abi import register_class
-from guest.cc.ir import BinOp, CapOp, Imm, Operand, Ty, UnOp, VReg, Width
+from guest.cc.ir import WIDTH_BYTES, BinOp, CapOp, Imm, Operand, Ty, UnOp, VReg, Width
 from guest.cc.lower_emit import Emitter, signed64
 
 UNROLLED_COPY = 128  # bytes copied by single loads and stores; more goes to ir.CopyMemory
@@ -52,18 +52,6 @@ def width_of(t: ct.CType) -> Width:
 
 _RAW = {1: Width.U8, 2: Width.U16, 4: Width.W32, 8: Width.X64, 16: Width.CAP}
 _RAW_CLASS = {1: Ty.I32, 2: Ty.I32, 4: Ty.I32, 8: Ty.I64, 16: Ty.CAP}
-_SIZE = {
-    Width.U8: 1,
-    Width.S8: 1,
-    Width.U16: 2,
-    Width.S16: 2,
-    Width.W32: 4,
-    Width.S32: 4,
-    Width.X64: 8,
-    Width.CAP: 16,
-    Width.F32: 4,
-    Width.F64: 8,
-}
 
 
 class MemoryLowering(Emitter):
@@ -96,7 +84,7 @@ class MemoryLowering(Emitter):
 
     def load_width(self, width: Width, ty: Ty, mem: Mem) -> VReg:
         dst = self.vreg(ty)
-        slot = self._direct(mem, _SIZE[width])
+        slot = self._direct(mem, WIDTH_BYTES[width])
         if slot is not None:
             self.emit(ir.LocalLoad(width, dst, slot, mem.offset))
             return dst
@@ -107,7 +95,7 @@ class MemoryLowering(Emitter):
     def store_width(self, width: Width, src: Operand, mem: Mem) -> None:
         if isinstance(src, Imm) and (width is Width.CAP or src.value != 0):
             src = self.constant({Width.CAP: Ty.CAP, Width.X64: Ty.I64}.get(width, Ty.I32), src.value)
-        slot = self._direct(mem, _SIZE[width])
+        slot = self._direct(mem, WIDTH_BYTES[width])
         if slot is not None:
             self.emit(ir.LocalStore(width, src, slot, mem.offset))
             return

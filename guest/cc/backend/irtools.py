@@ -215,3 +215,16 @@ def all_vregs(function: ir.Function) -> Iterable[ir.VReg]:
 def next_number(function: ir.Function) -> int:
     """A register number that `function` does not use yet."""
     return 1 + max((v.number for v in all_vregs(function)), default=-1)
+
+
+def occurrences(function: ir.Function) -> tuple[dict[ir.VReg, int], dict[ir.VReg, int]]:
+    """How often each register is read, and how often it is written."""
+    reads: dict[ir.VReg, int] = {}
+    writes: dict[ir.VReg, int] = {}
+    for block in function.blocks:
+        for op in block.ops:
+            for used in uses(op):
+                reads[used] = reads.get(used, 0) + 1
+            for defined in defs(op):
+                writes[defined] = writes.get(defined, 0) + 1
+    return reads, writes

@@ -249,14 +249,7 @@ def _bits(value: int) -> list[int]:
 
 def forward_into_copies(function: ir.Function) -> None:
     """`t = op …; v = t` becomes `v = op …` when t is used only there and v is untouched in between."""
-    counts: dict[ir.VReg, int] = {}
-    definitions: dict[ir.VReg, int] = {}
-    for block in function.blocks:
-        for op in block.ops:
-            for u in irtools.uses(op):
-                counts[u] = counts.get(u, 0) + 1
-            for d in irtools.defs(op):
-                definitions[d] = definitions.get(d, 0) + 1
+    counts, definitions = irtools.occurrences(function)
     parameters = {v for v, _ in function.params}
     for block in function.blocks:
         last_touch: dict[ir.VReg, int] = {}  # last position that reads or writes a register

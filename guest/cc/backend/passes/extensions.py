@@ -29,14 +29,7 @@ FUSED = {
 
 def fuse_extensions(function: ir.Function) -> None:
     """Let a load whose only use is an extension in the same block deliver the extended value."""
-    counts: dict[ir.VReg, int] = {}
-    definitions: dict[ir.VReg, int] = {}
-    for block in function.blocks:
-        for op in block.ops:
-            for u in irtools.uses(op):
-                counts[u] = counts.get(u, 0) + 1
-            for d in irtools.defs(op):
-                definitions[d] = definitions.get(d, 0) + 1
+    counts, definitions = irtools.occurrences(function)
     for block in function.blocks:
         loads: dict[ir.VReg, int] = {}
         touched: dict[ir.VReg, int] = {}

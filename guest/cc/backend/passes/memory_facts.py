@@ -10,23 +10,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from guest.cc import ir
-from guest.cc.ir import Width
+from guest.cc.ir import WIDTH_BYTES, Width
 
 if TYPE_CHECKING:
     from guest.cc.backend.passes.values import ValueNumbering
 
-BYTES = {
-    Width.U8: 1,
-    Width.S8: 1,
-    Width.U16: 2,
-    Width.S16: 2,
-    Width.W32: 4,
-    Width.S32: 4,
-    Width.X64: 8,
-    Width.CAP: 16,
-    Width.F32: 4,
-    Width.F64: 8,
-}
 _WHOLE = {  # stored register type -> a load of this width and type returns the register itself
     (Width.W32, ir.Ty.I32),
     (Width.X64, ir.Ty.I64),
@@ -92,7 +80,7 @@ class MemoryFacts:
 
 def location(v: ValueNumbering, op: ir.Load | ir.Store | ir.LocalLoad | ir.LocalStore) -> Location:
     """The location an access names; constant additions to the base are looked through."""
-    size = BYTES[op.width]
+    size = WIDTH_BYTES[op.width]
     if isinstance(op, (ir.LocalLoad, ir.LocalStore)):
         return (("slot", op.slot), op.offset, None, 0, size)
     base, offset = op.base, op.offset

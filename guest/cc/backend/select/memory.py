@@ -7,20 +7,8 @@ from guest.cc.backend.immediates import object_alignment
 from guest.cc.backend.mir import FrameKind, FrameRef, Operand
 from guest.cc.backend.select.capability import FRAME_ALIGN, index_operand
 from guest.cc.backend.select.core import Selector, selects
-from guest.cc.ir import CapOp, Ty, UnOp, Width
+from guest.cc.ir import WIDTH_BYTES, CapOp, Ty, UnOp, Width
 
-BYTES = {
-    Width.U8: 1,
-    Width.S8: 1,
-    Width.U16: 2,
-    Width.S16: 2,
-    Width.W32: 4,
-    Width.S32: 4,
-    Width.X64: 8,
-    Width.CAP: 16,
-    Width.F32: 4,
-    Width.F64: 8,
-}
 # width -> (mnemonic after "ld"/"st": suffix, view); signed loads take the destination's view.
 _LOAD = {
     Width.U8: ("rb", "w"),
@@ -165,7 +153,7 @@ def _plain(s: Selector, index: ir.VReg) -> tuple[str, int, str]:
 @selects(ir.Load)
 def select_load(s: Selector, op: ir.Load) -> None:
     tail, view = load_form(op.width, op.dst)
-    where = address(s, op.base, op.offset, op.index, op.scale, BYTES[op.width])
+    where = address(s, op.base, op.offset, op.index, op.scale, WIDTH_BYTES[op.width])
     prefix = "ldu" if where.unscaled else "ld"
     s.emit(f"{prefix}{tail} =${view}, {where.text}", s.reg(op.dst), *where.ops)
 
@@ -173,7 +161,7 @@ def select_load(s: Selector, op: ir.Load) -> None:
 @selects(ir.Store)
 def select_store(s: Selector, op: ir.Store) -> None:
     tail, view = _STORE[op.width]
-    size = BYTES[op.width]
+    size = WIDTH_BYTES[op.width]
     source = _stored(s, op.src, size, view)
     where = address(s, op.base, op.offset, op.index, op.scale, size)
     prefix = "stu" if where.unscaled else "st"
@@ -215,7 +203,7 @@ def _slot_base(s: Selector, slot: int) -> int:
 @selects(ir.LocalLoad)
 def select_local_load(s: Selector, op: ir.LocalLoad) -> None:
     tail, view = load_form(op.width, op.dst)
-    size = BYTES[op.width]
+    size = WIDTH_BYTES[op.width]
     if _needs_rounding(s, op.slot):
         where = _based(s, _slot_base(s, op.slot), op.offset, size)
         prefix = "ldu" if where.unscaled else "ld"
@@ -227,7 +215,7 @@ def select_local_load(s: Selector, op: ir.LocalLoad) -> None:
 @selects(ir.LocalStore)
 def select_local_store(s: Selector, op: ir.LocalStore) -> None:
     tail, view = _STORE[op.width]
-    size = BYTES[op.width]
+    size = WIDTH_BYTES[op.width]
     source = _stored(s, op.src, size, view)
     if _needs_rounding(s, op.slot):
         where = _based(s, _slot_base(s, op.slot), op.offset, size)
