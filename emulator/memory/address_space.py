@@ -129,6 +129,7 @@ class AddressSpace:
         self.on_code_change: Callable[[], None] = _nothing
         self.revision = 0
         """Changes when a page's frame or rights may have been taken away (copies of an engine are stale)."""
+        self.tagged = False
         self._areas: list[Area] = []
         self._starts: list[int] = []
         self._pages: dict[int, int] = {}
@@ -166,6 +167,7 @@ class AddressSpace:
         at = self._pages[va >> PAGE_SHIFT] + (va & PAGE_MASK)
         self.pool.ram.data[at : at + 16] = lo.to_bytes(8, "little") + hi.to_bytes(8, "little")
         self.pool.tags[at] = tag
+        self.tagged = self.tagged or tag
 
     def check_tagged_store(self, va: int, tag: bool, access: Access) -> None:  # noqa: ARG002
         """See `Memory.check_tagged_store`."""
@@ -260,6 +262,7 @@ class AddressSpace:
         self.poke(va, lo.to_bytes(8, "little") + hi.to_bytes(8, "little"))
         at = self._pages[va >> PAGE_SHIFT] + (va & PAGE_MASK)
         self.pool.tags[at] = tag
+        self.tagged = self.tagged or tag
 
     def peek_cap(self, va: int) -> tuple[int, int, bool]:
         """(bits 127:64, bits 63:0, tag) at a 16-byte aligned address whatever the page permissions."""
@@ -483,6 +486,7 @@ class AddressSpace:
     def fork(self) -> AddressSpace:
         """A copy that shares frames until one side writes."""
         child = AddressSpace(self.pool)
+        child.tagged = self.tagged
         child._areas = list(self._areas)
         child._starts = list(self._starts)
         child._pages = dict(self._pages)
