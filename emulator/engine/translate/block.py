@@ -255,7 +255,7 @@ class BlockCode:
         What isn't charged yet is charged on the way, out of line.
         """
         exit_ = Exit(
-            ExitKind.EDGE, pc, 0, tested=call or pc <= self.pc, path=self.path + count,
+            ExitKind.EDGE, pc, 0, tested=call or self._pending or pc <= self.pc, path=self.path + count,
             facts={n: f for n, f in carried(self._known).items() if not call or n == CSP},
         )  # fmt: skip
         late = count - self._charged
@@ -280,7 +280,8 @@ class BlockCode:
 
     def branch_if(self, word: int, inverse: int, target: int) -> None:
         """A conditional direct branch: its host word and that of the opposite condition."""
-        self.test_budget()
+        if target <= self.pc:
+            self.test_budget()
         if target == self.start and self._repeats():
             self._edge(inverse, self.pc + 4 & MASK64, self.done + 1)
             self.done += 1
@@ -289,6 +290,8 @@ class BlockCode:
             self._origins.clear()
             return
         last = target <= self.pc or self.done + 1 >= _LENGTH
+        if last:
+            self.test_budget()
         if last or not self.tested:
             self.charge(1)
         self._edge(word, target, self.done + 1)
@@ -778,7 +781,7 @@ class BlockCode:
 
     def shadow(self, at: int, out: int) -> None:
         """`out` := where the tag of the granule that contains `at` is."""
-        self.emit(*a64.mov_imm(out, SHADOW), a64.add(out, out, at), a64.and_imm(out, out, -16 & MASK64))
+        self.emit(*a64.mov_imm(out, SHADOW), a64.add_lsr(out, out, at, 4))
 
     def clear_tags(self, at: int, size: int) -> None:
         """A store of `size` (<= 32) bytes at `at` happened: the tags of its granules go."""
@@ -786,10 +789,8 @@ class BlockCode:
             return
         known = self._known_alignment
         self.shadow(at, TEMP)
-        self.emit(a64.strb(a64.XZR, TEMP))
-        if size > 16:
-            self.emit(a64.strb(a64.XZR, TEMP, 16))
-        if size > known and size > 1:
+        self.emit(a64.strh(a64.XZR, TEMP) if size > 16 else a64.strb(a64.XZR, TEMP))
+        if size > known and size > 1 and not (size == 32 and known == 16):
             self.emit(a64.add_imm(TEMP2, at, size - 1))
             self.shadow(TEMP2, TEMP)
             self.emit(a64.strb(a64.XZR, TEMP))

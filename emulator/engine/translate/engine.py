@@ -133,7 +133,10 @@ class FastEngine(ReferenceEngine):
 
     def _open(self) -> CodeHost:
         pool = self.space.pool
-        code = self._code = CodeHost(self.pe.file, pool.ram.data, pool.tags, self.space.direct, self._ask)
+        space = self.space
+        code = self._code = CodeHost(
+            self.pe.file, pool.data, pool.tags.data, space.direct, space.direct_tags, self._ask
+        )
         self._free = code.first_free
         return code
 

@@ -47,7 +47,7 @@ _TABLE_WORDS = TABLE_ENTRIES * TABLE_ENTRY_WORDS
 _TABLE_BYTES = TABLES * TABLE_BYTES
 _EMPTY_TABLE = array("Q", [NO_ADDRESS, 0, 0, 0]) * TABLE_ENTRIES
 # Where the buffers are in Unicorn's physical address space.
-_STATE_AT, _TABLE_AT, _CODE_AT, _DATA_AT, _TAGS_AT = 1 << 28, 1 << 29, 1 << 32, 1 << 40, 1 << 41
+_STATE_AT, _TABLE_AT, _CODE_AT, _DATA_AT, _TAGS_AT = 1 << 28, 1 << 29, 1 << 32, 1 << 40, 1 << 42
 _READ, _WRITE, _EXEC = unicorn.UC_PROT_READ, unicorn.UC_PROT_WRITE, unicorn.UC_PROT_EXEC
 _FIRST_FILLS, _MOST_FILLS = 200, 12_000
 """Unicorn doubles its TLB at a flush that finds it well used: flush after that many answers, then twice."""
@@ -67,14 +67,21 @@ class CodeHost:
     """One Unicorn instance. `code` and `table` are the buffers that it executes and reads."""
 
     def __init__(
-        self, file: RegisterFile, data: mmap.mmap, tags: mmap.mmap, resolve: Resolve, ask: Ask
-    ) -> None:  # fmt: skip
+        self,
+        file: RegisterFile,
+        data: mmap.mmap,
+        tags: mmap.mmap,
+        resolve: Resolve,
+        resolve_tags: Resolve,
+        ask: Ask,
+    ) -> None:
         self.code = mmap.mmap(-1, CODE_BYTES)
         self.words = memoryview(self.code).cast("I")
         table = mmap.mmap(-1, _TABLE_BYTES)
         words = memoryview(table).cast("Q")
         self.tables = [words[i * _TABLE_WORDS : (i + 1) * _TABLE_WORDS] for i in range(TABLES)]
         self._resolve = resolve
+        self._resolve_tags = resolve_tags
         self._ask = ask
         self._state = file.whole.cast("Q")
         uc: Any = binding.Uc(unicorn.UC_ARCH_ARM64, unicorn.UC_MODE_ARM)
@@ -209,11 +216,10 @@ class CodeHost:
             self.forget_pages()
         page = address & ~PAGE_MASK
         space = address >> 48
-        shadow = SHADOW <= page < SHADOW + GUEST_TOP
+        shadow = SHADOW <= page < SHADOW + (GUEST_TOP >> 4)
         if not space or shadow:
             write = access == unicorn.UC_MEM_WRITE
-            va = page - SHADOW if shadow else page
-            frame = self._resolve(va, write)
+            frame = self._resolve_tags(page - SHADOW << 4, write) if shadow else self._resolve(page, write)
             if frame is None:
                 return False
             entry.paddr = (_TAGS_AT if shadow else _DATA_AT) + frame
