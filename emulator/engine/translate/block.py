@@ -58,6 +58,8 @@ _REACH = 4095
 _SIGN = 1 << 63
 _LENGTH = 64
 """Instructions of a stretch, about."""
+COLD = 1 << 20
+"""Added to the indices of words of the cold part."""
 _COPIES = 4
 """How often the body of a loop is written down at most."""
 
@@ -81,16 +83,22 @@ class Exit:
 
     `site` is the word (an index, then an address) that brought us here. EDGE: `facts` hold, the target needs a
     budget test (`tested`) or not, and `path` is the length of the way since the last one. INDIRECT: `register`, `capability` (Cn or
-    only Xn), `predictions` (addresses of prediction code) and the `targets` in them, `gate` (the word before the table's code).
+    only Xn), `predictions` (addresses of prediction code) and the `targets` in them, all of which have metadata
+    `hi` (its constant is at `hi_at`, -1 for targets under the same PCC), `gate` (the word before the table's code).
+    `stub` is the address of the exit's code.
     """
 
     kind: ExitKind
     pc: int
     ahead: int
     site: int = -1
+    stub: int = 0
+    call: bool = False
     register: int = -1
     capability: bool = False
     predictions: tuple[int, ...] = ()
+    hi_at: int = -1
+    hi: int = 0
     gate: int = -1
     targets: tuple[int, ...] = ()
     facts: Facts = field(default_factory=dict)
@@ -159,10 +167,14 @@ class BlockCode:
         self.path = path
         self.word = 0
         self.words: list[int] = []
+        self.cold: list[int] = []
+        """Words that are rarely executed, put elsewhere."""
+        self.to_cold: list[tuple[int, int]] = []
+        """(index of a branch word, index of the cold word that it goes to)."""
         self.starts: list[tuple[int, int, int]] = []
         """For each instruction: index of its first word, its PC, `ahead` of an exit there."""
         self.exits: list[tuple[int, Exit]] = []
-        """(index of the branch word to aim at the exit's stub, and the exit)."""
+        """(index of the branch word to aim at the exit's stub, `COLD` added if it is a cold one, and the exit)."""
         self.swaps: dict[int, tuple[int, ...]] = {}
         """Word index -> host V registers lent to the guest while that word executes."""
         self.done = 0
@@ -219,6 +231,11 @@ class BlockCode:
         self.exits.append((len(self.words), exit_))
         self.words.append(word)
 
+    def leave_cold(self, word: int, exit_: Exit) -> None:
+        """Append a cold branch word that leaves by `exit_`."""
+        self.exits.append((COLD + len(self.cold), exit_))
+        self.cold.append(word)
+
     def _exit_here(self, kind: ExitKind) -> Exit:
         return Exit(kind, self.pc, self.done - self._charged)
 
@@ -255,7 +272,7 @@ class BlockCode:
         What isn't charged yet is charged on the way, out of line.
         """
         exit_ = Exit(
-            ExitKind.EDGE, pc, 0, tested=call or self._pending or pc <= self.pc, path=self.path + count,
+            ExitKind.EDGE, pc, 0, call=call, tested=call or self._pending or pc <= self.pc, path=self.path + count,
             facts={n: f for n, f in carried(self._known).items() if not call or n == CSP},
         )  # fmt: skip
         late = count - self._charged
@@ -292,8 +309,7 @@ class BlockCode:
         last = target <= self.pc or self.done + 1 >= _LENGTH
         if last:
             self.test_budget()
-        if last or not self.tested:
-            self.charge(1)
+        self.charge(1)
         self._edge(word, target, self.done + 1)
         self._origins.clear()
         if last:
@@ -358,11 +374,9 @@ class BlockCode:
             self.words[origin.low_at] = self._low_word(origin)
             self.words[origin.high_at] = self._high_word(origin)
         for at, count, exit_ in self._late:
-            word = a64.retarget(self.words[at], 4 * (len(self.words) - at))
-            assert word is not None
-            self.words[at] = word
-            self._charge(count)
-            self.leave(a64.b(0), exit_)
+            self.to_cold.append((at, len(self.cold)))
+            self.cold += a64.get_d(BAD, *LEFT_LANE), a64.add_imm(BAD, BAD, -count), a64.set_d(*LEFT_LANE, BAD)
+            self.leave_cold(a64.b(0), exit_)
 
     # --- registers ---------------------------------------------------------------------------------------
 

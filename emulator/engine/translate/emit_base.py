@@ -125,9 +125,7 @@ def _access(
         )
     offset = 0 if insn.mode == "post" else insn.offset
     result = insn.offset if insn.mode in ("pre", "post") else 0
-    return block.address(
-        insn.n, offset, size, permissions, align=align, one_page=one_page, result=result
-    )
+    return block.address(insn.n, offset, size, permissions, align=align, one_page=one_page, result=result)
 
 
 def load_store(block: BlockCode, insn: base.LoadStore) -> bool:

@@ -31,6 +31,7 @@ from emulator.engine.translate.layout import (
     TABLES,
     TARGET,
 )
+from emulator.engine.translate.placement import CodePlaces
 from emulator.memory.interface import PAGE_MASK, PAGE_SIZE
 from emulator.state.registers import (
     FPCR_SLOT,
@@ -131,7 +132,7 @@ class CodeHost:
         """Likewise, after it has asked."""
         self.ask = self._frame([*code, _SVC, a64.ldr(16, 17, TARGET), a64.ret(16)])
         """Where translated code asks where to go on, the number of the exit in x16."""
-        self.first_free = self._end
+        self.places = CodePlaces(self._end + PAGE_MASK & ~PAGE_MASK, CODE + CODE_BYTES)
 
     def _frame(self, words: list[int]) -> int:
         at = self._end
@@ -193,6 +194,7 @@ class CodeHost:
 
     def forget_code(self) -> None:
         """All code but the frame is to be written anew."""
+        self.places.reset()
         self._uc.ctl_flush_tb()
 
     def forget_pages(self) -> None:

@@ -71,7 +71,9 @@ class Domain:
             return None
         best = None
         for version in versions:
-            if covers(exit_.facts, version.facts) and (best is None or _rank(version, exit_) > _rank(best, exit_)):
+            if covers(exit_.facts, version.facts) and (
+                best is None or _rank(version, exit_) > _rank(best, exit_)
+            ):
                 best = version
         if best is not None and exit_.tested and (not best.tested or len(exit_.facts) > len(best.facts)):
             loops = sum(version.tested for version in versions)
