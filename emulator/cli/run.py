@@ -114,7 +114,9 @@ def main(argv: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return 130
     if arguments.stats:
-        sys.stderr.write(statistics(session, time.perf_counter() - started))
+        from emulator.cli.statistics import statistics
+
+        sys.stderr.write(statistics(session.kernel, time.perf_counter() - started))
     return exit_status(session, outcome)
 
 
@@ -184,25 +186,3 @@ def explain_fatal_signals(session: Session) -> None:
         session.errors.write(explain(process, info))
 
     session.kernel.fatal = tell
-
-
-def statistics(session: Session, seconds: float) -> str:
-    """The lines of `--stats`."""
-    kernel = session.kernel
-    count = kernel.instructions
-    rate = count / seconds / 1e6 if seconds > 0 else 0.0
-    parts = [f"{_amount(count)} instructions, {seconds:.2f} s ({rate:.2f} MIPS)"]
-    if kernel.statistics.crossings:
-        parts.append(f"{kernel.statistics.crossings:,} compartment crossings")
-    if kernel.statistics.restricted_slots:
-        parts.append(f"{kernel.statistics.restricted_slots:,} relocated slots made Restricted")
-    parts.append(f"{kernel.statistics.syscalls:,} system calls")
-    if kernel.statistics.faults:
-        parts.append(f"{kernel.statistics.faults:,} faults")
-    return "── " + " · ".join(parts) + "\n"
-
-
-def _amount(count: int) -> str:
-    if count < 100_000:
-        return f"{count:,}"
-    return f"{count / 1e6:.1f} M" if count < 1e9 else f"{count / 1e9:.2f} G"
