@@ -148,7 +148,8 @@ class Circumstances:
 class Progress:
     """One line on stderr about what is being measured, on a terminal only; it leaves nothing behind."""
 
-    def __init__(self, steps: int) -> None:
+    def __init__(self, steps: int | None) -> None:
+        """`steps` is their number, None if it isn't known."""
         self._steps = steps
         self._done = 0
         self._shows = sys.stderr.isatty()
@@ -157,7 +158,8 @@ class Progress:
         """The next of the steps begins."""
         self._done += 1
         if self._shows:
-            sys.stderr.write(f"\r\x1b[K[{self._done}/{self._steps}] {text}")
+            number = f"{self._done}/{self._steps}" if self._steps else f"{self._done}"
+            sys.stderr.write(f"\r\x1b[K[{number}] {text}")
             sys.stderr.flush()
 
     def end(self) -> None:

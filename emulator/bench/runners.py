@@ -133,7 +133,7 @@ def instructions_of(image: Image) -> tuple[int, int]:
 
 def measure_raw(image: Image, seconds: float) -> Figure:
     """The same A64 image in raw Unicorn."""
-    from emulator.engine.raw import Piece, RawMachine
+    from emulator.engine.raw import Piece, RawMachine, Registers
 
     assert not image.c64
     pieces = []
@@ -144,4 +144,9 @@ def measure_raw(image: Image, seconds: float) -> Figure:
         pieces.append(Piece(HEAP, HEAP_BYTES, heap_bytes()))
     machine = RawMachine(pieces)
     _, each = instructions_of(image)
-    return measure(lambda n: machine.run(image.elf.entry, image.done, {0: n}), seconds, each)
+
+    def run(repetitions: int) -> None:
+        machine.set(Registers({0: repetitions}))
+        machine.run(image.elf.entry, image.done)
+
+    return measure(run, seconds, each)

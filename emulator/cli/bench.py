@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emulator.cli.run import Parser
-from morello_isa.errors import EXIT_EMULATOR_ERROR, UserError
+from morello_isa.errors import EXIT_EMULATOR_ERROR, EXIT_NOT_FOUND, UserError
 
 if TYPE_CHECKING:
     from emulator.bench.loops import Loop
@@ -34,6 +34,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--engine", choices=ENGINES, help="only that one")
     parser.add_argument("--filter", metavar="TEXT", default="", help="only what has TEXT in its name")
+    parser.add_argument(
+        "--programs", action="store_true", help="measure whole programs on the fast engine (or --engine)"
+    )
+    parser.add_argument(
+        "--module", metavar="FILE", help="WebAssembly module whose start is measured (default: hello.wasm)"
+    )
+    parser.add_argument(
+        "--busybox", metavar="FILE", help="static arm64 busybox (default: Debian's, if apt-get can fetch it)"
+    )
     parser.add_argument("--list", action="store_true", help="names of what can be measured, and end")
     return parser
 
@@ -54,19 +63,47 @@ def main(argv: Sequence[str]) -> int:
     if options.list:
         print("\n".join(f"{loop.name:<16} {loop.summary}" for loop in LOOPS))
         return 0
+    before = load_average()
+    if options.programs:
+        content, lines = _programs(options)
+    else:
+        content, lines = _loops(options)
+    circumstances = Circumstances(before, load_average())
+    if options.json is not None:
+        _write(options.json, json.dumps({**circumstances.data(), **content}, indent=1) + "\n")
+    if options.json != "-":
+        print("\n".join([*lines, circumstances.line()]))
+    return 0
+
+
+def _loops(options: argparse.Namespace) -> tuple[dict[str, object], list[str]]:
+    """The loops' figures for machines and for people."""
+    from emulator.bench.loops import LOOPS
+
     chosen = [loop for loop in LOOPS if options.filter in loop.name]
     if not chosen:
         raise UserError(
             f"bench: nothing is called '{options.filter}'; --list tells the names", EXIT_EMULATOR_ERROR
         )
-    before = load_average()
     loops = measure_loops(chosen, options.engine, options.seconds)
-    circumstances = Circumstances(before, load_average())
-    if options.json is not None:
-        _write(options.json, json.dumps({**circumstances.data(), **loops.data()}, indent=1) + "\n")
-    if options.json != "-":
-        print("\n".join([*loops.lines(), circumstances.line()]))
-    return 0
+    return loops.data(), loops.lines()
+
+
+def _programs(options: argparse.Namespace) -> tuple[dict[str, object], list[str]]:
+    """The programs' figures for machines and for people."""
+    from emulator.bench.programs import Programs, data_of, table
+    from emulator.bench.report import Progress
+
+    for name in (options.module, options.busybox):
+        if name is not None and not Path(name).is_file():
+            raise UserError(f"{name} does not exist", EXIT_NOT_FOUND)
+    progress = Progress(None)
+    try:
+        programs = Programs(options.engine or "fast", progress.step, options.module, options.busybox)
+        lines = programs.measure()
+    finally:
+        progress.end()
+    return {"programs": data_of(lines)}, table(lines)
 
 
 def measure_loops(chosen: Sequence[Loop], engine: str | None, seconds: float) -> Loops:

@@ -1,4 +1,4 @@
-"""The lines of `--stats`: what a run did, how fast, and what the fast engine had to do for it.
+"""`--stats` and `--stats-json`: what a run did, how fast, and what the fast engine had to do for it.
 
 An engine that translates has `counters`, an object of numbers. Those in `TRANSLATION` make up a sentence,
 those in `EXITS` are reasons for leaving translated code, and any other is shown under its own name: a counter
@@ -25,6 +25,22 @@ EXITS = {
     "budget": "ends of a turn",
 }
 """Why translated code was left: counter and what it is called."""
+
+
+def data(kernel: Kernel, seconds: float, cpu_seconds: float) -> dict[str, object]:
+    """Everything for machines: seconds of wall and CPU time, bytes of memory, counters by name."""
+    counts = kernel.statistics
+    return {
+        "instructions": kernel.instructions,
+        "seconds": round(seconds, 6),
+        "cpu_seconds": round(cpu_seconds, 6),
+        "crossings": counts.crossings,
+        "restricted_slots": counts.restricted_slots,
+        "system_calls": counts.syscalls,
+        "faults": counts.faults,
+        "peak_memory": peak_memory(),
+        "engine": dict(totals(counts.engines)),
+    }
 
 
 def statistics(kernel: Kernel, seconds: float) -> str:

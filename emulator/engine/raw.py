@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import mmap
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,8 +32,20 @@ class Piece:
     executable: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Registers:
+    """Values to start with: X registers by number, V0 and so on (128 bits each), the others."""
+
+    x: Mapping[int, int]
+    v: Sequence[int] = ()
+    sp: int = 0
+    nzcv: int = 0
+    fpcr: int = 0
+    tpidr: int = 0
+
+
 class RawMachine:
-    """One Unicorn instance with some memory. `x` are the registers X0 to X30 at the start of a run."""
+    """One Unicorn instance with some memory."""
 
     def __init__(self, pieces: Iterable[Piece]) -> None:
         uc: Any = binding.Uc(unicorn.UC_ARCH_ARM64, unicorn.UC_MODE_ARM)
@@ -66,28 +78,25 @@ class RawMachine:
         entry.paddr, entry.perms = page, rights
         return True
 
-    def run(self, start: int, until: int, x: dict[int, int]) -> None:
+    def set(self, registers: Registers) -> None:
+        """Give the registers these values."""
+        write = self._uc.reg_write
+        for n, value in registers.x.items():
+            write(arm64_const.UC_ARM64_REG_X0 + n if n < 29 else arm64_const.UC_ARM64_REG_X29 + n - 29, value)
+        for n, value in enumerate(registers.v):
+            write(arm64_const.UC_ARM64_REG_V0 + n, value)
+        write(arm64_const.UC_ARM64_REG_SP, registers.sp)
+        write(arm64_const.UC_ARM64_REG_NZCV, registers.nzcv)
+        write(arm64_const.UC_ARM64_REG_FPCR, registers.fpcr)
+        write(arm64_const.UC_ARM64_REG_TPIDR_EL0, registers.tpidr)
+
+    def run(self, start: int, until: int) -> None:
         """Execute from `start` until the PC is `until`. Raises RuntimeError where Unicorn can't go on."""
-        for n, value in x.items():
-            register = arm64_const.UC_ARM64_REG_X0 + n if n < 29 else arm64_const.UC_ARM64_REG_X29 + n - 29
-            self._uc.reg_write(register, value)
         try:
             self._uc.emu_start(start, until)
         except binding.UcError as error:
             raise RuntimeError(f"raw Unicorn: {error}") from error
 
-    def write(self, address: int, data: bytes) -> None:
-        """Change memory."""
-        self._uc.mem_write(address, data)
-
     def read(self, address: int, size: int) -> bytes:
-        """Read memory."""
+        """Memory as it is now."""
         return bytes(self._uc.mem_read(address, size))
-
-    def sp(self, value: int) -> None:
-        """Set the stack pointer."""
-        self._uc.reg_write(arm64_const.UC_ARM64_REG_SP, value)
-
-    def x0(self) -> int:
-        """X0 now."""
-        return int(self._uc.reg_read(arm64_const.UC_ARM64_REG_X0))
