@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
 
 from emulator.bench.images import HEAP, HEAP_BYTES, Image, build
 from emulator.bench.loops import LOOPS, SCALE, Loop
-from emulator.bench.report import Loops, Row
+from emulator.bench.report import Loops, Progress, Row
 from emulator.bench.runners import (
     Figure,
     engine_on,
@@ -173,3 +174,20 @@ def test_an_engine_runs_for_ever() -> None:
     engine = engine_on(build(BY_NAME["calls"], True), "fast")
     engine.run(1_000_000)
     assert engine.pe.instructions == 1_000_000
+
+
+def test_progress_is_for_terminals_only(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    quiet = Progress(2)
+    quiet.step("nothing is told")
+    quiet.end()
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    shown = Progress(2)
+    shown.step("first")
+    shown.step("second")
+    shown.end()
+    told = capsys.readouterr().err
+    assert "[1/2] first" in told and "[2/2] second" in told
+    assert told.endswith("\r\x1b[K")
