@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -20,9 +21,26 @@ def test_status_and_output_arrive() -> None:
     assert "there is no subcommand 'nonsense'" in done.stderr
 
 
+@pytest.mark.parametrize("unbuffered", ("", "1"))
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
-def test_output_that_could_not_be_written_is_told() -> None:
+def test_output_that_could_not_be_written_is_told(unbuffered: str) -> None:
+    environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
     with Path("/dev/full").open("w") as full:
-        done = subprocess.run([*COMMAND, "help"], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
-    assert done.returncode != 0
-    assert "No space left" in done.stderr
+        done = subprocess.run(
+            [*COMMAND, "help"], stdout=full, stderr=subprocess.PIPE, text=True, check=False, env=environment
+        )
+    assert (done.returncode, done.stderr) == (
+        125, "morello: the output can't be written: no space left on device\n",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("unbuffered", ("", "1"))
+def test_a_reader_who_goes_away(unbuffered: str) -> None:
+    environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        [*COMMAND, "help"], stdout=write, stderr=subprocess.PIPE, text=True, check=False, env=environment
+    )
+    os.close(write)
+    assert (done.returncode, done.stderr) == (141, "")
