@@ -18,8 +18,9 @@ from unicorn.unicorn_py3 import unicorn as binding
 
 _PAGE = 0x1_0000
 _READ, _WRITE, _EXEC = unicorn.UC_PROT_READ, unicorn.UC_PROT_WRITE, unicorn.UC_PROT_EXEC
-_FIRST_FILLS, _MOST_FILLS = 200, 12_000
-"""Unicorn doubles its TLB at a flush that finds it well used: flush after that many answers, then twice."""
+_FIRST_FILLS, _MOST_FILLS = 1 << 10, 1 << 16
+"""Unicorn doubles its TLB at a flush that finds most of it used: flush after that many answers, then twice.
+Four times the number of entries (256 at first), so that random addresses fill it, too."""
 
 
 @dataclass(frozen=True, slots=True)
