@@ -7,6 +7,7 @@ import contextlib
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from morello_isa.errors import EXIT_EMULATOR_ERROR, EXIT_LIMIT, UserError
@@ -32,6 +33,7 @@ def parser() -> argparse.ArgumentParser:
     """The options of `morello run`."""
     p = Parser(prog="morello run", description=__doc__, allow_abbrev=False)
     p.add_argument("--debug-on-fault", action="store_true", help="enter the debugger at the first fault")
+    p.add_argument("--stats-json", metavar="FILE", help="the counters of --stats as JSON into FILE")
     add_options(p)
     return p
 
@@ -103,7 +105,7 @@ def main(argv: Sequence[str]) -> int:
 
     session = Session(request_of(arguments), options_of(arguments), trace=arguments.strace)
     explain_fatal_signals(session)
-    started = time.perf_counter()
+    started, cpu_started = time.perf_counter(), time.process_time()
     if sys.stdout is not None:
         with contextlib.suppress(BrokenPipeError):
             sys.stdout.flush()
@@ -111,9 +113,25 @@ def main(argv: Sequence[str]) -> int:
         outcome = session.kernel.run()
     except KeyboardInterrupt:
         return 130
-    if arguments.stats:
-        sys.stderr.write(statistics(session, time.perf_counter() - started))
+    if arguments.stats or arguments.stats_json:
+        from emulator.cli import statistics
+
+        seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - cpu_started
+        if arguments.stats:
+            sys.stderr.write(statistics.statistics(session.kernel, seconds))
+        if arguments.stats_json:
+            _write_json(arguments.stats_json, statistics.data(session.kernel, seconds, cpu_seconds))
     return exit_status(session, outcome)
+
+
+def _write_json(name: str, content: dict[str, object]) -> None:
+    import json
+
+    try:
+        Path(name).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise UserError(f"{name} can't be written: {reason}", EXIT_EMULATOR_ERROR) from None
 
 
 def request_of(arguments: argparse.Namespace) -> Request:
@@ -182,25 +200,3 @@ def explain_fatal_signals(session: Session) -> None:
         session.errors.write(explain(process, info))
 
     session.kernel.fatal = tell
-
-
-def statistics(session: Session, seconds: float) -> str:
-    """The lines of `--stats`."""
-    kernel = session.kernel
-    count = kernel.instructions
-    rate = count / seconds / 1e6 if seconds > 0 else 0.0
-    parts = [f"{_amount(count)} instructions, {seconds:.2f} s ({rate:.2f} MIPS)"]
-    if kernel.statistics.crossings:
-        parts.append(f"{kernel.statistics.crossings:,} compartment crossings")
-    if kernel.statistics.restricted_slots:
-        parts.append(f"{kernel.statistics.restricted_slots:,} relocated slots made Restricted")
-    parts.append(f"{kernel.statistics.syscalls:,} system calls")
-    if kernel.statistics.faults:
-        parts.append(f"{kernel.statistics.faults:,} faults")
-    return "── " + " · ".join(parts) + "\n"
-
-
-def _amount(count: int) -> str:
-    if count < 100_000:
-        return f"{count:,}"
-    return f"{count / 1e6:.1f} M" if count < 1e9 else f"{count / 1e9:.2f} G"

@@ -70,6 +70,8 @@ class Statistics:
     restricted_slots: int = 0
     """Relocated slots that the loader service re-derived without Executive."""
     unknown: set[int] = field(default_factory=set)
+    engines: list[object] = field(default_factory=list)
+    """Counters of the engines that keep some, of every thread there was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +144,9 @@ class Kernel:
         """An engine for a thread on its process's memory."""
         space = task.process.space
         engine = self._engines(pe, space, lambda _pe, fault: self.exception(task, fault))
+        counters = getattr(engine, "counters", None)
+        if counters is not None:
+            self.statistics.engines.append(counters)
         space.on_code_change = lambda: self._code_changed(space)
         return engine
 
