@@ -47,7 +47,9 @@ def add_options(p: argparse.ArgumentParser) -> None:
     p.add_argument(
         "--engine", choices=("reference", "fast"), default="reference", help="how instructions execute"
     )
-    p.add_argument("--max-instructions", metavar="N", type=_count, help="stop with status 124 after N")
+    p.add_argument(
+        "--max-instructions", metavar="N", type=positive_count, help="stop with status 124 after N"
+    )
     p.add_argument("--stats", action="store_true", help="counters on stderr at the end")
     p.add_argument("--strace", action="store_true", help="system calls on stderr, capabilities decoded")
     refusal = p.add_mutually_exclusive_group()
@@ -79,11 +81,12 @@ def add_options(p: argparse.ArgumentParser) -> None:
     p.add_argument("arguments", metavar="ARGS", nargs=argparse.REMAINDER)
 
 
-def _count(text: str) -> int:
-    value = int(text.replace("_", ""))
-    if value <= 0:
-        raise ValueError
-    return value
+def positive_count(text: str) -> int:
+    """A number from 1, `_` allowed between digits, for `type=` of argparse."""
+    digits = text.replace("_", "")
+    if not (digits.isascii() and digits.isdecimal()) or len(digits) > 20 or int(digits) == 0:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number from 1")
+    return int(digits)
 
 
 def _size(text: str) -> int:
