@@ -81,6 +81,15 @@ def add_options(p: argparse.ArgumentParser) -> None:
     p.add_argument("arguments", metavar="ARGS", nargs=argparse.REMAINDER)
 
 
+def take_trailing(arguments: argparse.Namespace, option: str) -> str | None:
+    """FILE when the program's arguments end with `option FILE`; the two are not the program's then."""
+    rest = arguments.arguments
+    if len(rest) < 2 or rest[-2] != option:
+        return None
+    arguments.arguments, name = rest[:-2], str(rest[-1])
+    return name
+
+
 def positive_count(text: str) -> int:
     """A number from 1, `_` allowed between digits, for `type=` of argparse."""
     digits = text.replace("_", "")

@@ -16,6 +16,7 @@ from emulator.cli.run import (
     options_of,
     positive_count,
     request_of,
+    take_trailing,
 )
 from morello_isa.errors import EXIT_EMULATOR_ERROR, UserError
 
@@ -34,7 +35,8 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--timeline",
         metavar="FILE",
-        help="write a timeline: Chrome's JSON when FILE ends in .json, else Perfetto's format",
+        help="write a timeline: Chrome's JSON when FILE ends in .json, else Perfetto's format; may also be the "
+        "last option of all",
     )
     p.add_argument("-o", dest="output", metavar="FILE", help="write the text to FILE instead of stderr")
     p.add_argument("--instructions", action="store_true", help="text: also every instruction and its effects")
@@ -51,6 +53,8 @@ def main(argv: Sequence[str]) -> int:
     for option in ("strace", "stats"):
         if getattr(arguments, option):
             raise UserError(f"trace: --{option} belongs to 'morello run'", EXIT_EMULATOR_ERROR)
+    if arguments.timeline is None:
+        arguments.timeline = take_trailing(arguments, "--timeline")
     if arguments.timeline and (arguments.output or arguments.instructions):
         other = "-o" if arguments.output else "--instructions"
         raise UserError(f"trace: {other} is for the text trace, not for --timeline", EXIT_EMULATOR_ERROR)
