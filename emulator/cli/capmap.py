@@ -37,7 +37,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="WHEN",
         default="exit",
         help="exit (default), fault (the first one), a number of instructions, or a place as the debugger's "
-        "'break' takes it: SYMBOL, LIBRARY`SYMBOL, FILE:LINE, *ADDRESS. Except at exit, the program ends there",
+        "'break' takes it: SYMBOL, LIBRARY`SYMBOL, FILE:LINE, *ADDRESS; but for exit, the program ends there",
     )
     add_options(p)
     return p

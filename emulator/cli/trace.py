@@ -35,8 +35,8 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--timeline",
         metavar="FILE",
-        help="write a timeline: Chrome's JSON when FILE ends in .json, else Perfetto's format; may also be the "
-        "last option of all",
+        help="write a timeline: Chrome's JSON when FILE ends in .json, else Perfetto's format; may also be "
+        "the last option of all",
     )
     p.add_argument("-o", dest="output", metavar="FILE", help="write the text to FILE instead of stderr")
     p.add_argument("--instructions", action="store_true", help="text: also every instruction and its effects")

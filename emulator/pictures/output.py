@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 from morello_isa.errors import EXIT_EMULATOR_ERROR, UserError
 
@@ -14,8 +15,8 @@ from morello_isa.errors import EXIT_EMULATOR_ERROR, UserError
 class OutputFile:
     """A file that appears under its name when everything is written; what was there before stays until then.
 
-    Use as a context manager; `stream` takes bytes. An exception leaves the old file and no new one. UserError,
-    before anything runs, when the folder isn't there or can't be written.
+    Use as a context manager; `stream` takes bytes. An exception leaves the old file and no new one.
+    UserError, at once, when the folder isn't there or can't be written.
     """
 
     def __init__(self, name: str) -> None:
@@ -31,7 +32,7 @@ class OutputFile:
             reason = error.strerror if isinstance(error, OSError) else "too many levels of links"
             raise UserError(f"{name} can't be written: {reason}", EXIT_EMULATOR_ERROR) from None
         self._temporary = Path(temporary)
-        self.stream: BinaryIO = cast(BinaryIO, os.fdopen(number, "wb", buffering=1 << 18))
+        self.stream: BinaryIO = os.fdopen(number, "wb", buffering=1 << 18)
 
     def __enter__(self) -> OutputFile:
         return self
@@ -60,8 +61,6 @@ class OutputFile:
             raise UserError(f"{self.name} can't be written: {error.strerror}", EXIT_EMULATOR_ERROR) from None
 
     def _discard(self) -> None:
-        try:
+        with contextlib.suppress(OSError):
             self.stream.close()
-        except OSError:
-            pass
         self._temporary.unlink(missing_ok=True)

@@ -82,7 +82,14 @@ def page_data(snapshot: Snapshot, where: Where) -> dict[str, Any]:
         "permissions": _permissions(),
         "areas": [_area(area) for area in snapshot.areas],
         "shapes": [
-            [exact(base), exact(limit), hi >> PERMISSIONS_SHIFT, hi >> OTYPE_SHIFT & OTYPE_MAX, valid, f"{hi:016x}"]
+            [
+                exact(base),
+                exact(limit),
+                hi >> PERMISSIONS_SHIFT,
+                hi >> OTYPE_SHIFT & OTYPE_MAX,
+                valid,
+                f"{hi:016x}",
+            ]
             for base, limit, hi, valid in shapes
         ],
         "strings": strings.items,
@@ -125,5 +132,3 @@ def _area(area: MappedArea) -> dict[str, Any]:
         "pages": list(area.tags),
         "tags": list(area.tags.values()),
     }
-
-

@@ -1,7 +1,7 @@
 """Perfetto's own trace format: a sequence of protobuf packets, written as they come.
 
-Source: protos/perfetto/trace/trace_packet.proto and track_event/*.proto of Perfetto; the field numbers below are
-theirs. Timestamps are nanoseconds there; one nanosecond is one instruction.
+Source: protos/perfetto/trace/trace_packet.proto and track_event/*.proto of Perfetto; the field numbers below
+are theirs. Timestamps are nanoseconds there; one nanosecond is one instruction.
 """
 
 from __future__ import annotations
@@ -95,8 +95,10 @@ class PerfettoSink:
         if name:
             event += _text(EVENT_NAME, name) + _text(EVENT_CATEGORY, category)
         for key, value in arguments.items():
-            is_number = isinstance(value, int)
-            field = _number(ANNOTATION_INT, value) if is_number else _text(ANNOTATION_STRING, str(value))
+            if isinstance(value, int):
+                field = _number(ANNOTATION_INT, value)
+            else:
+                field = _text(ANNOTATION_STRING, value)
             event += _bytes(EVENT_ANNOTATION, _text(ANNOTATION_NAME, key) + field)
         self._packet(_number(PACKET_TIMESTAMP, time) + _bytes(PACKET_EVENT, event))
 

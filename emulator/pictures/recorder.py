@@ -1,7 +1,7 @@
 """From what the kernel and the engines tell about a run to slices and instants of its threads.
 
-A thread is a stack of slices: the side it runs on (Executive or Restricted, entered by a call or jump and left by a
-return), system calls, signal handlers. Times are instruction counts of all threads.
+A thread is a stack of slices: the side it runs on (Executive or Restricted, entered by a call or jump and left
+by a return), system calls, signal handlers. Times are instruction counts of all threads.
 """
 
 from __future__ import annotations
@@ -163,13 +163,12 @@ class Recorder(Observer):
     # -- the border ------------------------------------------------------------------------------------
 
     def crossing(self, task: Task, pc: int, word: int) -> None:
-        """A thread runs on the other side now; the branch at `pc` did it, or a signal that is known already."""
-        lane = self._lane(task)
+        """A thread runs on the other side now: by the branch at `pc`, or by a signal that is known already."""
+        lane, time = self._lane(task), self._now(task)
         self._leave_handlers(task, lane)
         restricted = task.pe.is_restricted
         if not lane.slices or lane.slices[-1].restricted == restricted:
             return
-        time = self._now(task)
         transfer = transfer_of(word)
         returns = transfer is Transfer.RETURN or (transfer is Transfer.JUMP and not restricted)
         back = self._last_on_side(lane, restricted) if returns else None
@@ -213,9 +212,9 @@ class Recorder(Observer):
     def call_started(self, task: Task, call: PendingCall) -> None:
         """See `Observer`."""
         lane = self._lane(task)
-        self._leave_handlers(task, lane)
         # The instruction that calls is counted already.
-        time = self._now(task) - 1
+        time = self._now(task, 1)
+        self._leave_handlers(task, lane)
         arguments: dict[str, str | int] = {}
         if not self._is_full:
             for index, (name, text) in enumerate(argument_texts(task, call)):
@@ -279,7 +278,10 @@ class Recorder(Observer):
             self._instant(self._lane(task), self._now(task), name, "signal", arguments)
 
     def _leave_handlers(self, task: Task, lane: Lane) -> None:
-        """A handler that was left by longjmp: the stack is above its frame now, or is another one."""
+        """A handler that was left by longjmp: the stack is above its frame now, or is another one.
+
+        Nothing tells when that happened; it is noticed at the thread's next event.
+        """
         stack = task.pe.stack[0].value
         for index, part in enumerate(lane.slices):
             if part.kind is not Kind.HANDLER:
@@ -322,8 +324,9 @@ class Recorder(Observer):
             lane = self._lanes[task.tid] = Lane(Track(task.process.pid, task.tid))
         return lane
 
-    def _now(self, task: Task) -> int:
-        self._last = max(self._last, task.kernel.instructions)
+    def _now(self, task: Task, before: int = 0) -> int:
+        """The time of an event that began `before` instructions ago; it never goes back."""
+        self._last = max(self._last, task.kernel.instructions - before)
         return self._last
 
     def _begin(self, lane: Lane, time: int, name: str, category: str, arguments: Arguments) -> bool:

@@ -147,9 +147,9 @@ def _restricted_libraries(process: Process) -> Iterator[LoadedImage]:
 
 
 class Reach:
-    """Which capabilities in memory Restricted code gets at by loading, from what it holds; nothing is unsealed.
+    """Which capabilities in memory Restricted code gets at by loading, from what it holds.
 
-    A sentry without Executive is followed too: entering it reads its code's own memory. Each capability is
+    Nothing is unsealed. A sentry without Executive is followed too: entering it reads its code's own memory. Each capability is
     visited once: `_next` leads past those that were.
     """
 

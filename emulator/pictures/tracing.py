@@ -53,15 +53,18 @@ class TracedRun:
         engine = self._make(pe, memory, handler)
 
         def crossed(pc: int, word: int) -> None:
-            self._recorder.crossing(self._task_of(engine), pc, word)
+            task = self._task_of(engine)
+            if task is not None:
+                self._recorder.crossing(task, pc, word)
 
         engine.on_crossing = crossed
         if self._instructions is not None and isinstance(engine, ReferenceEngine):
             self._trace_instructions(engine)
         return engine
 
-    def _task_of(self, engine: Engine) -> Task:
-        return next(task for task in self.session.kernel.tasks.values() if task.engine is engine)
+    def _task_of(self, engine: Engine) -> Task | None:
+        tasks = self.session.kernel.tasks.values()
+        return next((task for task in tasks if task.engine is engine), None)
 
     def _trace_instructions(self, engine: ReferenceEngine) -> None:
         if self._recorder.stopped_at is not None:
@@ -69,9 +72,10 @@ class TracedRun:
         write = self._instructions
         assert write is not None
 
+        track = Track(0, 0)
+
         def line(text: str) -> None:
-            task = self._task_of(engine)
-            track, time = Track(task.process.pid, task.tid), task.kernel.instructions
+            time = self.session.kernel.instructions
             if self._recorder.take(time, track):
                 write(time, track, text)
             else:
@@ -84,9 +88,13 @@ class TracedRun:
 
         def before(pc: int, word: int) -> None:
             # What another thread's last instruction changed belongs before this one.
+            nonlocal track
             if self._latest is not trace and self._latest is not None:
                 self._latest.flush()
             self._latest = trace
+            task = self._task_of(engine)
+            if task is not None:
+                track = Track(task.process.pid, task.tid)
             observe(pc, word)
 
         engine.before_instruction = before

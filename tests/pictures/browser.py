@@ -43,7 +43,13 @@ class Page:
         from_browser, to_us = os.pipe()
         # Chromium reads commands from descriptor 3 and answers on 4.
         command = f'exec "$@" 3<&{from_us} 4>&{to_us}'
-        arguments = [EXECUTABLE, *FLAGS, "--remote-debugging-pipe", f"--user-data-dir={profile}", f"--window-size={width},{height}"]
+        arguments = [
+            EXECUTABLE,
+            *FLAGS,
+            "--remote-debugging-pipe",
+            f"--user-data-dir={profile}",
+            f"--window-size={width},{height}",
+        ]
         self._process = subprocess.Popen(
             ["bash", "-c", command, "browser", *arguments, "about:blank"],
             pass_fds=(from_us, to_us),
@@ -64,7 +70,13 @@ class Page:
         self._session = self.send("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.send(f"{domain}.enable")
-        self.send("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
+        self.send(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=False,
+        )
 
     def close(self) -> None:
         """End the browser."""
@@ -190,7 +202,10 @@ class Page:
 
     def dark(self, on: bool) -> None:
         """Prefer a dark page, or a light one."""
-        self.send("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark" if on else "light"}])
+        self.send(
+            "Emulation.setEmulatedMedia",
+            features=[{"name": "prefers-color-scheme", "value": "dark" if on else "light"}],
+        )
         self.settle()
 
     def screenshot(self, file: Path, whole: bool = False) -> None:

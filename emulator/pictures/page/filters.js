@@ -17,7 +17,7 @@ function makeFilters(model, changed) {
       select.append(element("option", { value: "g" + name, textContent: `${name} (${count(number)})` }));
     }
     for (const area of model.areas) {
-      if (holds(area)) {
+      if (area.holds || area.aimedAt) {
         const text = `${area.startText} ${area.rights} ${area.name} (${count(holds(area))})`;
         select.append(element("option", { value: "a" + area.index, textContent: text }));
       }
