@@ -45,10 +45,14 @@ class LastMoment(Observer):
         draw_process(process, moment, instructions, self._draw)
 
 
-def draw_process(process: Process, moment: str, instructions: int, draw: Draw) -> None:
+def draw_process(
+    process: Process, moment: str, instructions: int, draw: Draw, focus: tuple[int, str] | None = None
+) -> None:
     """Give a process's snapshot to `draw`."""
     names = Names()
-    draw(take(process, moment, instructions), lambda address: names.where(process, address))
+    snapshot = take(process, moment, instructions)
+    snapshot.focus = focus
+    draw(snapshot, lambda address: names.where(process, address))
 
 
 def draw_at(request: Request, options: Options, at: str, draw: Draw) -> None:
@@ -59,7 +63,17 @@ def draw_at(request: Request, options: Options, at: str, draw: Draw) -> None:
     with contextlib.closing(Debugger(request, options)) as debugger:
         debugger.start()
         moment = _go(debugger, at)
-        draw_process(debugger.process, moment, debugger.position, draw)
+        draw_process(debugger.process, moment, debugger.position, draw, _focus(debugger))
+
+
+def _focus(debugger: Debugger) -> tuple[int, str] | None:
+    """The register that a fault names; CSP by the bank that the thread uses."""
+    fault, task = debugger.stop.fault, debugger.task
+    if fault is None:
+        return None
+    if fault.register == "csp":
+        return task.tid, "rcsp" if task.pe.is_restricted else "ecsp"
+    return task.tid, fault.register
 
 
 def _go(debugger: Debugger, at: str) -> str:

@@ -79,6 +79,7 @@ def page_data(snapshot: Snapshot, where: Where) -> dict[str, Any]:
         "restricted": snapshot.restricted_libraries,
         "resident": snapshot.resident_bytes,
         "total": snapshot.total,
+        "focus": _focus(snapshot),
         "permissions": _permissions(),
         "areas": [_area(area) for area in snapshot.areas],
         "shapes": [
@@ -95,6 +96,14 @@ def page_data(snapshot: Snapshot, where: Where) -> dict[str, Any]:
         "strings": strings.items,
         "capabilities": columns,
     }
+
+
+def _focus(snapshot: Snapshot) -> int:
+    """The number of the capability that the page shows first, or -1."""
+    for index, held in enumerate(snapshot.capabilities):
+        if held.address is None and (held.thread, held.register) == snapshot.focus:
+            return index
+    return -1
 
 
 class _Names:

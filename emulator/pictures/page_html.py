@@ -1,7 +1,8 @@
 """Puts the page together: one file, nothing fetched, and nothing of the guest's ever taken for markup.
 
 What the guest chose is in one JSON block whose `<`, `>` and `&` are escapes, and the scripts only ever make
-text nodes of it. A content security policy names the page's own script and style by hash and forbids the rest.
+text nodes of it. A content security policy names the page's own script and style by hash and forbids
+all else.
 """
 
 from __future__ import annotations

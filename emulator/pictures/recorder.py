@@ -1,7 +1,7 @@
 """From what the kernel and the engines tell about a run to slices and instants of its threads.
 
-A thread is a stack of slices: the side it runs on (Executive or Restricted, entered by a call or jump and left
-by a return), system calls, signal handlers. Times are instruction counts of all threads.
+A thread is a stack of slices: the side it runs on (Executive or Restricted, entered by a call or jump and
+left by a return), system calls, signal handlers. Times are instruction counts of all threads.
 """
 
 from __future__ import annotations
@@ -163,7 +163,7 @@ class Recorder(Observer):
     # -- the border ------------------------------------------------------------------------------------
 
     def crossing(self, task: Task, pc: int, word: int) -> None:
-        """A thread runs on the other side now: by the branch at `pc`, or by a signal that is known already."""
+        """A thread runs on the other side now: by the branch at `pc`, or by a signal that is known."""
         lane, time = self._lane(task), self._now(task)
         self._leave_handlers(task, lane)
         restricted = task.pe.is_restricted

@@ -25,6 +25,7 @@ MOST_CAPABILITIES = 250_000
 """Kept one by one; beyond that a page becomes too large for a browser. Tag counts are always complete."""
 _FOLLOWED = int(Perm.LOAD | Perm.LOAD_CAP)
 RESTRICTED_REGISTERS = ("rcsp", "rddc", "rctpidr")
+EXECUTIVE_REGISTERS = ("ecsp", "ddc", "ctpidr")
 REGISTERS = ("pcc", *(f"c{n}" for n in range(31)), "ecsp", "rcsp", "ddc", "rddc", "ctpidr", "rctpidr", "cid")
 
 
@@ -73,6 +74,8 @@ class Snapshot:
     total: int = 0
     """Capabilities found; more than there are in `capabilities` when those were too many."""
     resident_bytes: int = 0
+    focus: tuple[int, str] | None = None
+    """(thread, register) of the capability that a fault is about."""
 
 
 def take(process: Process, moment: str, instructions: int) -> Snapshot:
@@ -131,11 +134,10 @@ def _registers(task: Task) -> Iterator[HeldCapability]:
         value = read(task, name)
         if not isinstance(value, Capability) or not value.tag:
             continue
-        if name in ("ecsp", "ddc", "ctpidr") or name.startswith("rc") or name == "rddc":
-            reachable = name in RESTRICTED_REGISTERS
-        else:
-            reachable = restricted
-        yield HeldCapability(None, value, reachable, name, task.tid)
+        # What isn't banked belongs to the side that runs; `ddc` names the other bank's register there.
+        if not (name == "ddc" and restricted):
+            reachable = name in RESTRICTED_REGISTERS or (restricted and name not in EXECUTIVE_REGISTERS)
+            yield HeldCapability(None, value, reachable, name, task.tid)
 
 
 def _restricted_libraries(process: Process) -> Iterator[LoadedImage]:
@@ -149,8 +151,8 @@ def _restricted_libraries(process: Process) -> Iterator[LoadedImage]:
 class Reach:
     """Which capabilities in memory Restricted code gets at by loading, from what it holds.
 
-    Nothing is unsealed. A sentry without Executive is followed too: entering it reads its code's own memory. Each capability is
-    visited once: `_next` leads past those that were.
+    Nothing is unsealed. A sentry without Executive is followed too: entering it reads its code's own memory.
+    Each capability is visited once: `_next` leads past those that were.
     """
 
     def __init__(self, places: list[int], values: list[Capability], readable: list[Area]) -> None:

@@ -132,6 +132,18 @@ def test_hovering_decodes_and_clicking_keeps(page: Page, demo, tmp_path: Path) -
     assert page.run("document.getElementById('tooltip').hidden")
 
 
+def test_a_fault_shows_its_capability_first(
+    page: Page, run_morello: RunMorello, overflowing: Path, tmp_path: Path
+) -> None:
+    command = (DEMO[0], f"--wamr-lib={overflowing}", DEMO[2])
+    done = run_morello("capmap", "--at", "fault", "-o", tmp_path / "map.html", *command)
+    assert done.returncode == 0
+    page.open(tmp_path / "map.html")
+    text = page.text("#details")
+    assert "The fault is about this one. capability bounds fault: strb" in text and "c0 of thread 100" in text
+    assert "past the end by 1" in page.text("#moment") and "within reach of Restricted code" in text
+
+
 def test_areas_and_table_without_a_mouse(page: Page, demo, tmp_path: Path) -> None:
     snapshot, where = demo
     page.open(_page(tmp_path, snapshot, where))

@@ -180,9 +180,9 @@ path: .asciz "{name}"
 """
 
 
-def _assembled(folder: Path, name: str, text: str) -> Path:
+def _assembled(folder: Path, name: str, text: str, c64: bool = True) -> Path:
     source = f".text\n.globl _start\n.type _start, %function\n_start:\n{text}\n"
-    (folder / f"{name}.o").write_bytes(assemble_source(source, f"{name}.S", c64=True))
+    (folder / f"{name}.o").write_bytes(assemble_source(source, f"{name}.S", c64=c64))
     assert linker.main([str(folder / f"{name}.o"), "-o", str(folder / name)]) == 0
     (folder / name).chmod(0o755)
     return folder / name
@@ -394,8 +394,42 @@ def test_text(run_morello: RunMorello, tmp_path: Path, compiled: Callable[..., P
 
 
 def test_a_thread_of_plain_aarch64_has_calls_but_no_sides(tmp_path: Path) -> None:
-    source = ".text\n.globl _start\n_start:\nmov x0, #3\nmov x8, #93\nsvc #0\n"
-    (tmp_path / "p.o").write_bytes(assemble_source(source, "p.S", c64=False))
-    assert linker.main([str(tmp_path / "p.o"), "-o", str(tmp_path / "p")]) == 0
-    sink, _ = _traced(str(tmp_path / "p"))
+    sink, _ = _traced(str(_assembled(tmp_path, "plain", "mov x0, #3\nmov x8, #93\nsvc #0", c64=False)))
     assert [(s[0], s[2]) for s in sink.slices] == [("exit", 0)]
+
+
+THREADS = """
+    mov x0, #0x0f00
+    movk x0, #5, lsl #16
+    sub x1, sp, #8, lsl #12
+    mov x2, #0
+    mov x3, #0
+    mov x4, #0
+    mov x8, #220
+    svc #0
+    cbz x0, child
+    mov x5, #1000
+    stp xzr, x5, [sp, #-16]!
+    mov x0, sp
+    mov x1, #0
+    mov x8, #101
+    svc #0
+    mov x0, #0
+    mov x8, #94
+    svc #0
+child:
+    mov x0, #0
+    mov x8, #93
+    svc #0
+"""
+
+
+def test_each_thread_has_its_own_track(tmp_path: Path) -> None:
+    program = _assembled(tmp_path, "threads", THREADS, c64=False)
+    sink, _ = _traced(str(program))
+    assert sink.names == {100: "threads", Track(100, 100): "threads", Track(100, 101): "threads"}
+    calls = {s[0]: s for s in sink.slices}
+    assert set(calls) == {"clone", "nanosleep", "exit", "exit_group"} and {s[2] for s in sink.slices} == {0}
+    # The first thread sleeps while the second one ends.
+    assert calls["nanosleep"][3] < calls["exit"][3] < calls["nanosleep"][4]
+    assert calls["clone"][5]["result"] == "101"

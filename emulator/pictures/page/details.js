@@ -12,7 +12,7 @@ function makeDetails(model, view) {
       element("ol", {},
         text("An arrow is one capability: a pointer that the processor checks. It starts where it is kept, a register or 16 bytes of memory with a tag, and ends where it points."),
         text("Its colour says what it allows. Hover for its bounds: nothing outside them can be touched through it."),
-        text("A blue edge: memory that only Executive code gets at. A striped yellow edge: Restricted code, the compartment, can load capabilities there, following what it holds."),
+        ...(model.hasSides ? [text("A blue edge: memory that only Executive code gets at. A striped yellow edge: Restricted code, the compartment, can load capabilities there, following what it holds.")] : []),
         text("The strip beside the left column shows how densely each page is tagged.")),
       element("p", { textContent: "Click an area to keep its arrows only, an arrow to decode it." }));
   };
@@ -67,7 +67,9 @@ function makeDetails(model, view) {
       const close = element("button", { type: "button", textContent: "Close" });
       close.addEventListener("click", () => view.select([]));
       const text = found.length === 1 ? "1 capability" : `${count(found.length)} capabilities`;
-      panel.replaceChildren(element("section", {}, element("h2", { textContent: text }), close),
+      const why = found.length === 1 && found[0] === model.data.focus
+        ? [element("p", { className: "note", textContent: `The fault is about this one. ${model.data.moment}` })] : [];
+      panel.replaceChildren(element("section", {}, element("h2", { textContent: text }), close, ...why),
         ...found.slice(0, DETAILED).map((i) => element("section", {}, heading(model, i), ...ruler(model, i), decodedList(model, i))));
       if (found.length > DETAILED) {
         panel.append(element("p", { textContent: `${count(found.length - DETAILED)} more are not listed; the table below has all.` }));

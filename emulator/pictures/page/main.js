@@ -12,8 +12,9 @@ function describePage() {
     [count(data.total), data.total === 1 ? "tagged capability" : "tagged capabilities"],
     [count(model.areas.length), "areas of memory"],
     [bytes(data.resident), "touched"],
-    [data.restricted.join(", ") || "none", data.restricted.length > 1 ? "compartments" : "compartment"],
+    ...(data.restricted.length ? [[data.restricted.join(", "), "Restricted"]] : []),
   ];
+  document.getElementById("sides").hidden = !model.hasSides;
   document.getElementById("facts").append(...facts.map(([number, text]) =>
     element("li", {}, element("b", { textContent: number }), ` ${text}`)));
 }
@@ -59,6 +60,7 @@ function refresh() {
 
 describePage();
 refresh();
+if (model.data.focus >= 0) view.select([model.data.focus]);
 new ResizeObserver(() => map.redraw()).observe(document.getElementById("map"));
 window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => map.redraw());
 document.addEventListener("keydown", (event) => {

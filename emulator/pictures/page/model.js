@@ -82,7 +82,8 @@ function makeModel(data) {
     }
     if (to[i] >= 0) areas[to[i]].aimedAt++;
   }
-  const model = { data, areas, shapes, columns, size, aims, from, to };
+  const hasSides = data.restricted.length > 0 || columns.reach.includes(1);
+  const model = { data, areas, shapes, columns, size, aims, from, to, hasSides };
   model.shape = (i) => shapes[columns.shape[i]];
   model.text = (number) => data.strings[number];
   model.holder = (i) => (columns.at[i] < 0
