@@ -6,6 +6,7 @@ left by a return), system calls, signal handlers. Times are instruction counts o
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -27,9 +28,15 @@ if TYPE_CHECKING:
 
 DEFAULT_LIMIT = 1_000_000
 LONGEST_TEXT = 256
+DEEPEST = 500
+"""Open slices of a thread; a program that never returns from its calls gets new ones from the top."""
 SAMPLE_DISTANCE = 20_000
 """Least number of instructions between two looks at memory; a large memory is looked at less often."""
 INSTRUCTIONS_PER_PAGE = 500
+
+
+Description = tuple[str, str, Arguments]
+"""Name, category and arguments of a slice."""
 
 
 class Kind(Enum):
@@ -50,13 +57,16 @@ class Transfer(Enum):
 
 @dataclass(slots=True)
 class Slice:
-    """An open slice. `stack` is where a handler's frame lies, `alternate` that this is sigaltstack's."""
+    """An open slice. `stack` is where a handler's frame lies, `alternate` that this is sigaltstack's.
+
+    `shown` ones were written and have to be ended.
+    """
 
     kind: Kind
     restricted: bool
-    shown: bool
     stack: int = 0
     alternate: bool = False
+    shown: bool = False
 
 
 @dataclass(slots=True)
@@ -146,12 +156,12 @@ class Recorder(Observer):
         lane = self._lane(task)
         time = self._now(task)
         # The system call that did it is the innermost slice; it ends when the kernel says so.
-        shown = [s for s in lane.slices if s.kind is Kind.CALL]
+        calls = [part for part in lane.slices if part.kind is Kind.CALL]
         self._unwind(lane, 0)
         self._name(task)
         self._instant(lane, time, f"execve {clipped(task.process.name)}", "process", NO_ARGUMENTS)
         self._enter_side(task, lane, time, NO_ARGUMENTS)
-        lane.slices += [Slice(s.kind, task.pe.is_restricted, False) for s in shown]
+        lane.slices += [Slice(part.kind, task.pe.is_restricted) for part in calls]
 
     def exiting(self, process: Process, code: int) -> None:
         """See `Observer`."""
@@ -167,7 +177,7 @@ class Recorder(Observer):
         lane, time = self._lane(task), self._now(task)
         self._leave_handlers(task, lane)
         restricted = task.pe.is_restricted
-        if not lane.slices or lane.slices[-1].restricted == restricted:
+        if lane.slices and lane.slices[-1].restricted == restricted:
             return
         transfer = transfer_of(word)
         returns = transfer is Transfer.RETURN or (transfer is Transfer.JUMP and not restricted)
@@ -191,21 +201,20 @@ class Recorder(Observer):
 
     def _enter_side(self, task: Task, lane: Lane, time: int, arguments: Arguments) -> None:
         pe, process = task.pe, task.process
-        restricted = pe.is_restricted
+        part = Slice(Kind.SIDE, pe.is_restricted)
         if not process.abi.is_purecap:
-            lane.slices.append(Slice(Kind.SIDE, restricted, False))
+            lane.slices.append(part)
             return
-        found = self._names.function(process, pe.pc)
-        place = self._names.where(process, pe.pc) or f"{pe.pc:#x}"
-        name = f"{'Restricted' if restricted else 'Executive'}: {clipped(found[1] if found else place)}"
-        more = {
-            **arguments,
-            "entry": clipped(place),
-            "pcc": pe.pcc.describe(),
-            "csp": pe.read_csp().describe(),
-        }
-        shown = self._begin(lane, time, name, "restricted" if restricted else "executive", more)
-        lane.slices.append(Slice(Kind.SIDE, restricted, shown))
+
+        def describe() -> Description:
+            found = self._names.function(process, pe.pc)
+            place = self._names.where(process, pe.pc) or f"{pe.pc:#x}"
+            side = "Restricted" if part.restricted else "Executive"
+            more = {"entry": clipped(place), "pcc": pe.pcc.describe(), "csp": pe.read_csp().describe()}
+            name = f"{side}: {clipped(found[1] if found else place)}"
+            return name, side.lower(), {**arguments, **more}
+
+        self._open(lane, time, part, describe)
 
     # -- system calls ----------------------------------------------------------------------------------
 
@@ -215,12 +224,13 @@ class Recorder(Observer):
         # The instruction that calls is counted already.
         time = self._now(task, 1)
         self._leave_handlers(task, lane)
-        arguments: dict[str, str | int] = {}
-        if not self._is_full:
-            for index, (name, text) in enumerate(argument_texts(task, call)):
-                arguments[name or f"argument {index}"] = clipped(text)
-        shown = self._begin(lane, time, call.row.name, "syscall", arguments)
-        lane.slices.append(Slice(Kind.CALL, task.pe.is_restricted, shown))
+
+        def describe() -> Description:
+            texts = enumerate(argument_texts(task, call))
+            arguments = {name or f"argument {index}": clipped(text) for index, (name, text) in texts}
+            return call.row.name, "syscall", arguments
+
+        self._open(lane, time, Slice(Kind.CALL, task.pe.is_restricted), describe)
 
     def call(self, task: Task, call: PendingCall, result: Result | None) -> None:  # noqa: ARG002
         """See `Observer`."""
@@ -228,7 +238,9 @@ class Recorder(Observer):
         for index in reversed(range(len(lane.slices))):
             if lane.slices[index].kind is Kind.CALL:
                 time = self._now(task)
-                self._unwind(lane, index, {"result": result_text(task, result)})
+                shown = lane.slices[index].shown
+                last = {"result": clipped(result_text(task, result))} if shown else NO_ARGUMENTS
+                self._unwind(lane, index, last)
                 self._sample(task, time)
                 return
 
@@ -236,26 +248,29 @@ class Recorder(Observer):
 
     def fault(self, task: Task, fault: PeFault) -> None:
         """See `Observer`."""
-        sentence = explain(fault, lambda address: self._names.where(task.process, address))
-        time = self._now(task)
-        arguments = {"explanation": clipped(sentence), "instruction": f"{fault.pc:#x}"}
-        self._instant(self._lane(task), time, f"{fault.kind.value} fault", "fault", arguments)
+        time, track = self._now(task), self._lane(task).track
+        if self.take(time, track):
+            sentence = explain(fault, lambda address: self._names.where(task.process, address))
+            arguments = {"explanation": clipped(sentence), "instruction": f"{fault.pc:#x}"}
+            self._sink.instant(time, track, f"{fault.kind.value} fault", "fault", arguments)
 
     def signal(self, task: Task, info: SignalInfo) -> None:
         """See `Observer`."""
         lane, time = self._lane(task), self._now(task)
         self._leave_handlers(task, lane)
-        handler = self._names.where(task.process, task.pe.pc) or f"{task.pe.pc:#x}"
-        arguments: dict[str, str | int] = {"handler": clipped(handler)}
-        if info.code_name:
-            arguments["code"] = info.code_name
-        if info.address is not None:
-            arguments["address"] = f"{info.address:#x}"
-        shown = self._begin(lane, time, signal_name(info.number), "signal", arguments)
         frame = task.pe.stack[0].value
-        lane.slices.append(
-            Slice(Kind.HANDLER, task.pe.is_restricted, shown, frame, task.alternate.contains(frame))
-        )
+        part = Slice(Kind.HANDLER, task.pe.is_restricted, frame, task.alternate.contains(frame))
+
+        def describe() -> Description:
+            handler = self._names.where(task.process, task.pe.pc) or f"{task.pe.pc:#x}"
+            arguments: dict[str, str | int] = {"handler": clipped(handler)}
+            if info.code_name:
+                arguments["code"] = info.code_name
+            if info.address is not None:
+                arguments["address"] = f"{info.address:#x}"
+            return signal_name(info.number), "signal", arguments
+
+        self._open(lane, time, part, describe)
 
     def signal_returned(self, task: Task) -> None:
         """See `Observer`."""
@@ -329,11 +344,14 @@ class Recorder(Observer):
         self._last = max(self._last, task.kernel.instructions - before)
         return self._last
 
-    def _begin(self, lane: Lane, time: int, name: str, category: str, arguments: Arguments) -> bool:
-        if not self.take(time, lane.track):
-            return False
-        self._sink.begin(time, lane.track, name, category, arguments)
-        return True
+    def _open(self, lane: Lane, time: int, part: Slice, describe: Callable[[], Description]) -> None:
+        """Begin a slice; it is described only while there is recording."""
+        if len(lane.slices) >= DEEPEST:
+            self._unwind(lane, 0)
+        if self.take(time, lane.track):
+            self._sink.begin(time, lane.track, *describe())
+            part.shown = True
+        lane.slices.append(part)
 
     def _instant(self, lane: Lane, time: int, name: str, category: str, arguments: Arguments) -> None:
         if self.take(time, lane.track):

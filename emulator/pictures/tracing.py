@@ -39,14 +39,14 @@ class TracedRun:
         self._recorder = recorder
         self._instructions = instructions
         self._make = ENGINES[options.engine]
-        self._traces: list[InstructionTrace] = []
-        self._latest: InstructionTrace | None = None
+        self._latest: tuple[InstructionTrace, Engine] | None = None
         self.session = Session(request, options, observer=recorder, engines=self._engine)
 
     def finish(self) -> None:
         """Nothing more will run."""
-        if self._latest is not None:
-            self._latest.flush()
+        # A thread that has ended has no registers to speak of.
+        if self._latest is not None and self._task_of(self._latest[1]) is not None:
+            self._latest[0].flush()
         self._recorder.finish(self.session.kernel)
 
     def _engine(self, pe: Pe, memory: Memory, handler: ExceptionHandler) -> Engine:
@@ -89,9 +89,9 @@ class TracedRun:
         def before(pc: int, word: int) -> None:
             # What another thread's last instruction changed belongs before this one.
             nonlocal track
-            if self._latest is not trace and self._latest is not None:
-                self._latest.flush()
-            self._latest = trace
+            if self._latest is not None and self._latest[0] is not trace:
+                self._latest[0].flush()
+            self._latest = (trace, engine)
             task = self._task_of(engine)
             if task is not None:
                 track = Track(task.process.pid, task.tid)

@@ -15,7 +15,7 @@ from emulator.linux.session import Request
 from emulator.pictures.chrome_json import ChromeJsonSink
 from emulator.pictures.output import OutputFile
 from emulator.pictures.perfetto import PerfettoSink
-from emulator.pictures.recorder import Recorder, Transfer, transfer_of
+from emulator.pictures.recorder import DEEPEST, Recorder, Transfer, transfer_of
 from emulator.pictures.sink import Track
 from emulator.pictures.tracing import TracedRun
 from guest.assembler.assembler import assemble_source
@@ -237,6 +237,41 @@ def test_the_limit_ends_recording_but_not_the_program(run_morello: RunMorello, t
     assert phases.count("B") + phases.count("i") + phases.count("C") / 2 <= 31.5
     assert phases.count("B") == phases.count("E")
     assert any(event.get("name") == "recording stopped after 30 events" for event in events)
+
+
+CALLS_WITHOUT_RETURN = """
+    mov x20, #1500
+    mov x1, #2
+    adr c19, outside
+    add c19, c19, #1
+    seal c19, c19, rb
+    adr c21, inside
+    add c21, c21, #1
+    clrperm c21, c21, x1
+    seal c21, c21, rb
+outside:
+    subs x20, x20, #1
+    b.eq done
+    blrr c21
+inside:
+    blr c19
+done:
+    mov x0, #0
+    mov x8, #94
+    svc #0
+"""
+
+
+def test_calls_that_never_return_stay_bounded(tmp_path: Path) -> None:
+    program = _assembled(tmp_path, "deep", CALLS_WITHOUT_RETURN)
+    sink, run = _traced(str(program))
+    assert run.session.kernel.statistics.crossings == 2998
+    # Each crossing was a call; the deepest stack is started anew and nothing is lost.
+    assert len([s for s in sink.slices if s[1] in ("executive", "restricted")]) == 2999
+    assert max(s[2] for s in sink.slices) == DEEPEST - 1
+    sink, _ = _traced(str(program), limit=100)
+    # One event of the hundred was a look at memory.
+    assert len(sink.slices) == 99 and sink.events[-1][0] == "recording stopped after 100 events"
 
 
 def test_json_is_what_viewers_read(run_morello: RunMorello, tmp_path: Path) -> None:
