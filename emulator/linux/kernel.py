@@ -317,7 +317,10 @@ class Kernel:
         number = pe.read_x(8) & 0xFFFF_FFFF
         self.statistics.syscalls += 1
         if self.options.strict_restricted and pe.is_restricted:
-            if self.options.strict_restricted == "fault":
+            refused_by_signal = self.options.strict_restricted == "fault"
+            if self.tracer is not None:
+                self.tracer.call_refused(task, number, "SIGSYS" if refused_by_signal else "EPERM")
+            if refused_by_signal:
                 pe.pc = fault.pc
                 info = SignalInfo(Sig.SIGSYS, 1, address=fault.pc, code_name="SYS_SECCOMP", fault=fault)
                 self.signals.force(task, info)
@@ -327,6 +330,8 @@ class Kernel:
         row = TABLE.get(number)
         if row is None:
             self._unknown_call(number)
+            if self.tracer is not None:
+                self.tracer.call_refused(task, number, "ENOSYS")
             pe.write_x(0, -Errno.ENOSYS)
             return
         task.call = PendingCall(row, self._arguments(task, row), pe.read_c(0))

@@ -32,6 +32,9 @@ class Observer:
     def call(self, task: Task, call: PendingCall, result: Result | None) -> None:
         """A call that has ended; a result of None says that it left the registers alone."""
 
+    def call_refused(self, task: Task, number: int, reason: str) -> None:
+        """A system call that nobody handled: ENOSYS, or for Restricted code EPERM or SIGSYS."""
+
     def fault(self, task: Task, fault: PeFault) -> None:
         """An instruction faulted; PC is on it."""
 

@@ -17,6 +17,7 @@ from emulator.faults import PeFault
 from emulator.linux.observer import Observer
 from emulator.linux.signals import DUMPING, SignalInfo, signal_name
 from emulator.linux.strace import argument_texts, result_text
+from emulator.linux.syscalls import TABLE
 from emulator.pictures.sink import NO_ARGUMENTS, Arguments, Sink, Track
 from morello_isa.base import BranchRegister, classify
 from morello_isa.decode import decode
@@ -243,6 +244,12 @@ class Recorder(Observer):
                 self._unwind(lane, index, last)
                 self._sample(task, time)
                 return
+
+    def call_refused(self, task: Task, number: int, reason: str) -> None:
+        """See `Observer`."""
+        row = TABLE.get(number)
+        name = f"{row.name if row is not None else number} refused: {reason}"
+        self._instant(self._lane(task), self._now(task), name, "refused", NO_ARGUMENTS)
 
     # -- faults and signals ----------------------------------------------------------------------------
 

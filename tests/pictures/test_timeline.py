@@ -433,6 +433,33 @@ def test_a_thread_of_plain_aarch64_has_calls_but_no_sides(tmp_path: Path) -> Non
     assert [(s[0], s[2]) for s in sink.slices] == [("exit", 0)]
 
 
+REFUSED = """
+    mov x8, #999
+    svc #0
+    mov x1, #2
+    adr c0, inside
+    add c0, c0, #1
+    clrperm c0, c0, x1
+    seal c0, c0, rb
+    brr c0
+inside:
+    mov x8, #172
+    svc #0
+    mov x0, #0
+    mov x8, #94
+    svc #0
+    .inst 0
+"""
+
+
+@pytest.mark.parametrize(("refusal", "reason"), [("eperm", "EPERM"), ("fault", "SIGSYS")])
+def test_refused_system_calls_are_told(tmp_path: Path, refusal: str, reason: str) -> None:
+    sink, _ = _traced(str(_assembled(tmp_path, "refused", REFUSED)), strict_restricted=refusal)
+    refused = [event[0] for event in sink.events if event[1] == "refused"]
+    assert refused[:2] == ["999 refused: ENOSYS", f"getpid refused: {reason}"]
+    assert not [s for s in sink.slices if s[1] == "syscall"]
+
+
 THREADS = """
     mov x0, #0x0f00
     movk x0, #5, lsl #16
