@@ -50,11 +50,11 @@ function makeDetails(model, view) {
       if (otype) entries++;
       else open++;
     }
-    const words = [`Restricted code (${model.data.restricted.join(", ")}) can load ${count(entries + open)} code capabilities with the permission Executive`];
-    if (entries + open) words.push(`: ${count(entries)} sealed, gates that it can only enter, and ${count(open)} unsealed`);
-    const verdict = open ? " An unsealed one is a way out of the compartment." : "";
+    const holder = `Restricted code (${model.data.restricted.join(", ")})`;
+    const gates = `${count(entries)} sealed code ${entries === 1 ? "capability" : "capabilities"} with the permission Executive, entered but not read`;
+    const exits = open ? ` It can also load ${count(open)} unsealed: a way out of the compartment.` : " It can load none that is unsealed.";
     return [element("section", {}, element("h2", { textContent: "The border" }),
-      element("p", { className: "note", textContent: `${words.join("")}.${verdict}` }))];
+      element("p", { className: "note", textContent: `${holder} can load ${gates}: its gates.${exits}` }))];
   };
 
   return {
