@@ -29,6 +29,8 @@ class Subcommand:
 SUBCOMMANDS = (
     Subcommand("run", "emulator.cli.run", "run a Morello (or plain AArch64) Linux program"),
     Subcommand("debug", "emulator.cli.debug", "debug a Linux program, also back in time"),
+    Subcommand("trace", "emulator.cli.trace", "trace a Linux program as text or as a Perfetto timeline"),
+    Subcommand("capmap", "emulator.cli.capmap", "draw a Linux program's memory and capabilities as a page"),
     Subcommand("gdbserver", "emulator.cli.gdbserver", "run a Linux program for a GDB that connects"),
     Subcommand("boot", "emulator.cli.boot", "boot a bare-metal image on the board"),
     Subcommand("conformance", "emulator.cli.conformance", "run a folder of conformance images"),

@@ -47,7 +47,9 @@ def add_options(p: argparse.ArgumentParser) -> None:
     p.add_argument("--env", metavar="NAME=VALUE", action="append", default=[], help="set a guest variable")
     p.add_argument("--abi", choices=("full", "transitional", "newer"), default="full", help="purecap ABI")
     p.add_argument("--engine", choices=("fast", "reference"), default="fast", help="how instructions execute")
-    p.add_argument("--max-instructions", metavar="N", type=_count, help="stop with status 124 after N")
+    p.add_argument(
+        "--max-instructions", metavar="N", type=positive_count, help="stop with status 124 after N"
+    )
     p.add_argument("--stats", action="store_true", help="counters on stderr at the end")
     p.add_argument("--strace", action="store_true", help="system calls on stderr, capabilities decoded")
     refusal = p.add_mutually_exclusive_group()
@@ -79,11 +81,21 @@ def add_options(p: argparse.ArgumentParser) -> None:
     p.add_argument("arguments", metavar="ARGS", nargs=argparse.REMAINDER)
 
 
-def _count(text: str) -> int:
-    value = int(text.replace("_", ""))
-    if value <= 0:
-        raise ValueError
-    return value
+def take_trailing(arguments: argparse.Namespace, option: str) -> str | None:
+    """FILE when the program's arguments end with `option FILE`; the two are not the program's then."""
+    rest = arguments.arguments
+    if len(rest) < 2 or rest[-2] != option:
+        return None
+    arguments.arguments, name = rest[:-2], str(rest[-1])
+    return name
+
+
+def positive_count(text: str) -> int:
+    """A number from 1, `_` allowed between digits, for `type=` of argparse."""
+    digits = text.replace("_", "")
+    if not (digits.isascii() and digits.isdecimal()) or len(digits) > 20 or int(digits) == 0:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number from 1")
+    return int(digits)
 
 
 def _size(text: str) -> int:

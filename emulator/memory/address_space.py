@@ -421,6 +421,31 @@ class AddressSpace:
         if page in self._code:
             self._code_written(page)
 
+    # -- what is in use ---------------------------------------------------------------------------------
+
+    def touched_pages(self) -> list[int]:
+        """Addresses of the pages that have a frame, ascending."""
+        return [page << PAGE_SHIFT for page in sorted(self._pages)]
+
+    def resident_bytes(self) -> int:
+        """Size of the pages that have a frame."""
+        return len(self._pages) << PAGE_SHIFT
+
+    def tag_count(self) -> int:
+        """Tagged capabilities in memory."""
+        tags = self.pool.tags
+        return sum(tags[frame : frame + PAGE_SIZE].count(1) for frame in self._pages.values())
+
+    def tagged_granules(self) -> Iterator[int]:
+        """Addresses of the tagged capabilities, ascending."""
+        tags = self.pool.tags
+        for page in sorted(self._pages):
+            frame = self._pages[page]
+            at = tags.find(b"\x01", frame, frame + PAGE_SIZE)
+            while at >= 0:
+                yield (page << PAGE_SHIFT) + at - frame
+                at = tags.find(b"\x01", at + GRANULE, frame + PAGE_SIZE)
+
     # -- areas ----------------------------------------------------------------------------------------
 
     def areas(self) -> list[Area]:
