@@ -30,7 +30,6 @@ from emulator.engine.translate.layout import (
 from emulator.semantics.jump import link_capability
 from emulator.state.registers import VECTORS_OFFSET
 from morello_isa import base
-from morello_isa.capability import MASK64
 
 _SCRATCH = (VALUE, TEMP2, TEMP, HIGH)
 

@@ -39,7 +39,7 @@ BAD, META, LOW, HIGH, TEMP, TEMP2, VALUE = EVICTED
 STATE = 0x0400 << 48
 TABLE = 0x0300 << 48
 SHADOW = 0x0200 << 48 | 0x45_0000
-"""Added to a sixteenth of an address: where its tag is. The low part keeps data and tags on different TLB entries."""
+"""Added to a sixteenth of an address: where its tag is. The low part keeps data and tags apart in the TLB."""
 CODE = 0x0001 << 48
 GUEST_TOP = 1 << 48
 
