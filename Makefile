@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 JOBS ?= auto
 
-.PHONY: demo test check lint types pytest images check-images clean
+.PHONY: demo test check lint types pytest fuzz images check-images clean
 
 demo: $(VENV)/.run
 	@$(BIN)/morello demo
@@ -22,6 +22,12 @@ types: $(VENV)/.dev
 
 pytest: $(VENV)/.dev
 	$(BIN)/pytest -q -n $(JOBS)
+
+# Random programs on both engines: make fuzz STEPS=10000000 [SEED=7] [PROGRAM=7:123]
+STEPS ?= 1000000
+fuzz: $(VENV)/.dev
+	@$(BIN)/python -m tests.emulator.translate.fuzz --steps $(STEPS) $(if $(SEED),--seed $(SEED)) \
+		$(if $(PROGRAM),--program $(PROGRAM)) $(if $(FUZZ_JOBS),--jobs $(FUZZ_JOBS))
 
 # Builds images/ from guest/ with the project's own compiler.
 images: $(VENV)/.dev

@@ -64,10 +64,9 @@ class Twin:
             "instructions": pe.instructions, "fpsr": pe.x[35], "fpcr": pe.x[34], "faults": self.faults,
             "exclusive": pe.exclusive,
         }  # fmt: skip
-        for start, size in ((DATA, 4 * PAGE), (READ_ONLY, PAGE), (STACK, 2 * PAGE)):
-            result[f"memory {start:#x}"] = self.space.peek(start, size)
-            tags = [at for at in range(start, start + size, 16) if self.space.peek_cap(at)[2]]
-            result[f"tags {start:#x}"] = tags
+        for area in self.space.areas():
+            result[f"memory {area.start:#x}"] = self.space.peek(area.start, area.limit - area.start)
+        result["tags"] = list(self.space.tagged_granules())
         return result
 
 
@@ -140,11 +139,11 @@ _VECTOR = (
 
 def random_words(chance: random.Random, count: int) -> list[int]:
     """`count` words and a branch back to the first."""
-    words = [_random_word(chance, count - i) for i in range(count)]
+    words = [random_word(chance, count - i) for i in range(count)]
     return [*words, 0x14000000 | -count & 0x3FFFFFF]
 
 
-def _random_word(chance: random.Random, left: int) -> int:
+def random_word(chance: random.Random, left: int) -> int:
     pointer = chance.choice((0, 1, 2, 3, 4, 5, 6, 7, 17, 26, 31, 31, 0, 2, 6))
     target = chance.choice((*range(8, 31), 31)) if chance.random() < 0.93 else chance.randrange(8)
     other = chance.choice((8, 9, 10, 16, 25, 28, 31, chance.randrange(31)))
@@ -213,11 +212,25 @@ def _branch(chance: random.Random, left: int, t: int) -> int:
 
 
 def difference(pair: tuple[Twin, Twin]) -> list[str]:
-    """Names and both values of what differs."""
+    """Names and both values of what differs: reference, fast."""
     first, second = (twin.state() for twin in pair)
     return [
-        f"{name}: {first[name]!r} != {second[name]!r}"[:600] for name in first if first[name] != second[name]
+        f"{name}: {_differing(first[name], second.get(name))}"[:600]
+        for name in first
+        if first[name] != second.get(name)
     ]
+
+
+def _differing(one: object, other: object) -> str:
+    """The parts of two values that are not equal."""
+    if isinstance(one, bytes) and isinstance(other, bytes):
+        at = [i for i in range(0, len(one), 8) if one[i : i + 8] != other[i : i + 8]]
+        parts = [f"+{i:#x}: {one[i : i + 8].hex()} != {other[i : i + 8].hex()}" for i in at[:4]]
+        return f"{len(at)} doublewords, {', '.join(parts)}"
+    if isinstance(one, list) and isinstance(other, list):
+        only = [x for x in one if x not in other][:3], [x for x in other if x not in one][:3]
+        return f"{len(one)} and {len(other)}, only in the first {only[0]!r}, only in the second {only[1]!r}"
+    return f"{one!r} != {other!r}"
 
 
 def run(pair: tuple[Twin, Twin], instructions: int) -> None:
