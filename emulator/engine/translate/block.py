@@ -794,7 +794,7 @@ class BlockCode:
                 self.emit(a64.get_d(BAD, *LEFT_LANE))
                 poisoned = True
         if poisoned:
-            self.emit(a64.and_imm(BAD, BAD, _SIGN), a64.eor(META, at, BAD))
+            self.emit(a64.and_imm(BAD, BAD, _SIGN), a64.orr(META, at, BAD))
             return META
         return at
 

@@ -190,3 +190,14 @@ def test_iwasm_is_the_same_program_on_both_engines(tmp_path: Path) -> None:
         results.append((outcome, session.kernel.instructions, target.read_bytes()))
     assert results[0] == results[1]
     assert results[1][2].startswith(b"Hello")
+
+
+@pytest.mark.parametrize("load", ["ldar x10, [c22]", "ldr x10, [c22, #1]", "ldr q9, [c22]", "ldr c10, [c22]"])
+def test_a_refused_address_in_the_upper_half_stays_refused(load: str) -> None:
+    """Found by the random programs: the mark of a failed check must not make 2^63 + x the address x."""
+    pair = pair_of([load, "b #-4"])
+    for twin in pair:
+        twin.pe.write_c(22, twin.pe.data[0].set_bounds(64, exact=True).set_value(1 << 63 | CODE + 0xBEF))
+    run(pair, 200)
+    same(pair)
+    assert len(pair[1].faults) == 100
