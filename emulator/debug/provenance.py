@@ -8,6 +8,7 @@ itself; chains and the table of granules have limits, and a chain that was cut s
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -25,10 +26,12 @@ if TYPE_CHECKING:
 
 MAX_DEPTH = 2000
 MAX_GRANULES = 500_000
+MAX_SHOWN = 40
 SVC = 0xD4000001
 PCC, STACK = 40, 32
 """Keys of PCC and, plus the bank, of the stack pointers; 0..30 are C0..C30."""
 
+_KEYS = {"csp": -1, "sp": -1, "pcc": PCC, "pc": PCC, "clr": 30, "lr": 30, "cfp": 29, "fp": 29}
 _MEMORY = re.compile(r"\[(\w+)(?:, ([^\]]+))?\](!)?(?:, (.+))?$")
 _INDEX = re.compile(r"([xw])(\d+|zr)(?:, (lsl|sxtw|uxtw|sxtx)(?: #(\d+))?)?$")
 _CAPABILITY = re.compile(r"c(\d+)$")
@@ -319,3 +322,23 @@ def chain(node: Node) -> list[Node]:
         nodes.append(current)
         current = current.parent
     return nodes
+
+
+def register_key(name: str) -> int | None:
+    """The key under which a register is recorded; None for those that aren't (ddc, system registers)."""
+    return _KEYS.get(name, int(name[1:]) if name[0] in "cx" and name[1:].isdecimal() else None)
+
+
+def describe_chain(node: Node, where: Callable[[int], str]) -> Iterator[str]:
+    """Lines for people, newest first; `where` names the place of an address."""
+    nodes = chain(node)
+    for item in nodes[:MAX_SHOWN]:
+        place = where(item.pc) if item.pc else ""
+        parts = [f"  ← {item.text:<28}", f"{place:<34}", item.note, difference(item)]
+        if item.count > 1:
+            parts.append(f"({item.count} times)")
+        if item.parent is None:
+            parts.append(item.capability.describe())
+        yield " ".join(part for part in parts if part.strip()).rstrip()
+    if len(nodes) > MAX_SHOWN:
+        yield f"  … and {len(nodes) - MAX_SHOWN} before them; the root: {nodes[-1].text}"

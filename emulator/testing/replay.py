@@ -1,0 +1,116 @@
+"""A run that failed, run again with a recorder: the last instructions and where the capability came from.
+
+Runs are deterministic and the reference engine counts as the fast one does, so the same fault comes at the
+same instruction; if it doesn't, the report says so instead of showing something else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from emulator.debug.names import Names
+from emulator.debug.provenance import Node, Recorder, describe_chain, register_key
+from emulator.debug.text import short
+from emulator.engine.reference import ReferenceEngine
+from emulator.testing.decode import listing
+from emulator.testing.history import History
+from emulator.testing.process import Launch, ProcessRun
+from morello_isa.errors import UserError
+
+if TYPE_CHECKING:
+    from emulator.engine.api import Engine, ExceptionHandler
+    from emulator.linux.process import Task
+    from emulator.linux.signals import SignalInfo
+    from emulator.memory.interface import Memory
+    from emulator.state.pe import Pe
+    from emulator.testing.result import Result
+
+
+class _FoundError(BaseException):
+    """Ends the repeated run; not an `Exception`, so nothing in between takes it for a fault."""
+
+
+class _Replay:
+    def __init__(self, launch: Launch, folder: Path, ordinal: int) -> None:
+        self._recorder = Recorder()
+        self._ordinal = ordinal
+        self._taken = 0
+        self._tasks: dict[int, Task] = {}
+        self._history = History(self._record)
+        self._run = ProcessRun(launch, folder, self._engine, self._told)
+        self.lines: list[str] = []
+        self.position = 0
+
+    def run(self) -> None:
+        """To the fault with the number `ordinal`, or to the end."""
+        try:
+            self._run.run()
+        except _FoundError:
+            return
+        self.position = self._run.kernel.instructions
+        images = self._run.session.process.images
+        self.lines = ["last instructions:", *_marked(listing(self._history.tail(), images))]
+
+    def _engine(self, pe: Pe, memory: Memory, handler: ExceptionHandler) -> Engine:
+        engine = ReferenceEngine(pe, memory, handler)
+        self._history.attach(engine)
+        return engine
+
+    def _record(self, engine: Engine, pc: int, word: int) -> None:
+        task = self._tasks.get(id(engine))
+        if task is None or task.engine is not engine:
+            # While the program is being loaded there is no session yet; what runs then is the linker's.
+            session = getattr(self._run, "session", None)
+            found = [t for t in session.kernel.tasks.values() if t.engine is engine] if session else []
+            if not found:
+                return
+            task = self._tasks[id(engine)] = found[0]
+        self._recorder(task, pc, word)
+
+    def _told(self, task: Task, info: SignalInfo) -> None:
+        self._taken += 1
+        if self._taken != self._ordinal:
+            return
+        self.position = self._run.kernel.instructions
+        self.lines = [
+            "last instructions:",
+            *_marked(listing(self._history.tail(task.engine), task.process.images)),
+        ]
+        assert info.fault is not None
+        register = info.fault.register
+        key = register_key(register) if register else None
+        if key is not None and info.fault.capability is not None:
+            self._recorder.finish()
+            self.lines += self._provenance(task, register, self._recorder.register(task, key))
+        raise _FoundError
+
+    def _provenance(self, task: Task, register: str, node: Node | None) -> Iterator[str]:
+        if node is None:
+            yield f"{register} holds no capability that was made by an instruction (its tag is clear)"
+            return
+        names = Names()
+        yield f"where {register} = {short(node.capability)} came from:"
+        yield from describe_chain(node, lambda address: names.where(task.process, address))
+        if self._recorder.forgot:
+            yield "  (some of the history was forgotten: it is longer than is kept)"
+
+
+def _marked(lines: Iterator[str]) -> list[str]:
+    """The last line is where it ended."""
+    found = list(lines)
+    return [f"{'→' if number == len(found) else ' '} {line}" for number, line in enumerate(found, 1)]
+
+
+def repeat(launch: Launch, folder: Path, result: Result) -> list[str]:
+    """Lines for the report."""
+    fault = result.fault
+    replay = _Replay(launch, folder, fault.ordinal if fault is not None else 0)
+    try:
+        replay.run()
+    except UserError as error:
+        return [f"(the run could not be repeated: {error.message})"]
+    if replay.position != (fault.position if fault is not None else result.instructions):
+        return [f"(repeated, the run went another way: it came to instruction {replay.position:,})"]
+    return replay.lines
