@@ -15,7 +15,7 @@ from emulator.cli.boot import default_board, exit_status
 from emulator.faults import PeFault
 from emulator.linux.process import LoadedImage
 from emulator.state.pe import Pe
-from emulator.testing.decode import NO_FAULTS, FaultLog, listing
+from emulator.testing.decode import NO_FAULTS, Executed, FaultLog, listing
 from emulator.testing.history import TAIL, History
 from emulator.testing.process import OUTPUT_LIMIT, rare_collections
 from emulator.testing.result import Evidence, Result
@@ -73,6 +73,8 @@ class BoardRun:
         self.output = _Output()
         self.log = FaultLog()
         self.history = History()
+        self.at_fault: tuple[Executed, ...] = ()
+        """The last instructions before the last fault."""
 
     def run(self, watched: bool = False) -> Outcome:
         """Until it ends; `watched`: the last instructions are noted from the beginning."""
@@ -100,6 +102,7 @@ class BoardRun:
 
     def _fault(self, fault: PeFault) -> None:
         self.log.add(fault, self.images, self.system.pe.instructions)
+        self.at_fault = self.history.tail()
 
     def last(self) -> tuple[str, ...]:
         """The last instructions that were noted."""
@@ -129,6 +132,9 @@ def boot_image(boot: Boot, new_folder: Callable[[], Path], replay_limit: int) ->
             return [f"(last instructions are missing: {reason})"]
         again = BoardRun(boot, new_folder())
         again.run(watched=True)
+        if again.at_fault:
+            shown = listing(again.at_fault, again.images)
+            return ["last instructions before the fault:", *(f"  {line}" for line in shown)]
         return ["last instructions:", *(f"  {line}" for line in again.last())]
 
     return Result(

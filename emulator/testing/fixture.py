@@ -88,6 +88,9 @@ class Morello:
         self._snapshots = 0
         self.runs: list[Result] = []
 
+    def __repr__(self) -> str:
+        return "morello"
+
     # -- running -----------------------------------------------------------------------------------------
 
     def run(

@@ -30,6 +30,8 @@ def _lines(result: Result) -> Iterator[str]:
     if fault is not None:
         if fault.handled:
             yield f"faults that the guest handled: {len(result.faults)}; the last: {fault.text}"
+            if len(result.faults) > 1:
+                yield f"the first was: {result.faults[0].text}"
         yield from _source(fault, evidence)
     if evidence.backtrace:
         yield "backtrace:"

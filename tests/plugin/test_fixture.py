@@ -296,12 +296,12 @@ def test_it(morello):
 
 def test_endless_output_ends(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("emulator.testing.process.OUTPUT_LIMIT", 1000)
-    session(r'''
+    session(r"""
 def test_it(morello):
     text = "again: mov x0, #1\n adr c1, again\n mov x2, #16\n mov x8, #64\n svc #0\n cmp x0, #16\n b.eq again\n"
     result = morello.run(morello.asm(text + "neg w0, w0\n mov x8, #94\n svc #0\n"))
     assert result.status == 27 and len(result.stdout_bytes) == 992
-''').assert_outcomes(passed=1)
+""").assert_outcomes(passed=1)
 
 
 def test_compiled_once(session: Session, pytester: pytest.Pytester) -> None:
@@ -386,7 +386,7 @@ def test_echo(morello):
 
 
 def test_wasm(session: Session) -> None:
-    session(r'''
+    session(r"""
 @pytest.mark.parametrize("runtime", ["iwasm", "iwasm-plain"])
 def test_it(morello, runtime):
     from emulator.images import image_path
@@ -399,4 +399,4 @@ def test_it(morello, runtime):
         morello.wasm(path, runtime="wasmer")
     with pytest.raises(Exception, match="the module .* does not exist"):
         morello.wasm("missing.wasm")
-''').assert_outcomes(passed=2)
+""").assert_outcomes(passed=2)
