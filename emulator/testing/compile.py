@@ -33,10 +33,11 @@ Source = str | os.PathLike[str]
 
 
 class Compiler:
-    """Builds programs into `folder`, which all workers of a session share."""
+    """Builds programs into `folder`, which all workers of a session share. `root` is pytest's."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, root: Path) -> None:
         self._folder = folder
+        self._root = root
 
     def build(
         self,
@@ -91,7 +92,9 @@ class Compiler:
                 else:
                     files.append(item)
             # __FILE__ and debugging information say the same wherever the session's folder is.
-            maps = [f"-ffile-prefix-map={old}={new}" for new, old in source_folders(making, base).items()]
+            maps = [
+                f"-ffile-prefix-map={old}={new}" for new, old in source_folders(making, self._root).items()
+            ]
             command = [
                 "cc",
                 "-g",
@@ -112,9 +115,9 @@ class Compiler:
             shutil.rmtree(making, ignore_errors=True)
 
 
-def source_folders(built: Path, base: Path) -> dict[str, Path]:
+def source_folders(built: Path, root: Path) -> dict[str, Path]:
     """From the folders that programs name to those of the host: `built` has the sources given as text."""
-    return {TEXT: built, base.name or "/": base}
+    return {TEXT: built, ".": root}
 
 
 def _run(command: Sequence[str], folder: Path) -> subprocess.CompletedProcess[str]:
@@ -159,7 +162,7 @@ def _source(source: Source, base: Path) -> Path | str:
     """The text, or the path of an existing file."""
     if isinstance(source, str) and "\n" in source:
         return source
-    path = base / source
+    path = Path(os.path.normpath(base / source))
     if not path.is_file():
         hint = " (source text has a line break in it)" if isinstance(source, str) else ""
         raise MorelloError(f"there is no source file {path}{hint}")

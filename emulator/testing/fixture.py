@@ -30,12 +30,14 @@ class Workshop:
     """What all tests of one process share: the session's folder, built programs, snapshots."""
 
     folder: Path
+    root: Path
+    """Pytest's rootdir: sources below it are named relative to it."""
     snapshots: SnapshotStore
     replay_limit: int
     compiler: Compiler = field(init=False)
 
     def __post_init__(self) -> None:
-        self.compiler = Compiler(self.folder / "built")
+        self.compiler = Compiler(self.folder / "built", self.root)
 
     def new_folder(self) -> Path:
         """A new empty folder for one run."""
@@ -203,7 +205,7 @@ class Morello:
             result = start()
         except UserError as error:
             raise MorelloError(error.message) from None
-        folders = source_folders(program.parent, self._base)
+        folders = source_folders(program.parent, self._workshop.root)
         result.evidence = replace(result.evidence, folders=folders)
         self.runs.append(result)
         return result

@@ -109,7 +109,8 @@ def workshop(config: pytest.Config) -> Workshop:
     shop = config.stash.get(_WORKSHOP, None)
     if shop is None:
         store = SnapshotStore(config.getoption("--morello-update"))
-        shop = Workshop(session_folder(config), store, config.getoption("--morello-replay"))
+        limit = config.getoption("--morello-replay")
+        shop = Workshop(session_folder(config), config.rootpath, store, limit)
         config.stash[_WORKSHOP] = shop
     return shop
 
