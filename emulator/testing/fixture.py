@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import posixpath
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -89,6 +90,16 @@ class Morello:
         self._name = test_name
         self._snapshots = 0
         self.runs: list[Result] = []
+        self._folders: list[Path] = []
+
+    def close(self) -> None:
+        """The test is over: the folders of its runs go."""
+        for folder in self._folders:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _new_folder(self) -> Path:
+        self._folders.append(self._workshop.new_folder())
+        return self._folders[-1]
 
     def __repr__(self) -> str:
         return "morello"
@@ -133,8 +144,8 @@ class Morello:
             str(self._base / root) if root is not None else None,
             tuple(str(self._base / folder) for folder in libraries),
         )
-        shop = self._workshop
-        return self._finished(path, lambda: run_program(launch, shop.new_folder, shop.replay_limit))
+        limit = self._workshop.replay_limit
+        return self._finished(path, lambda: run_program(launch, self._new_folder, limit))
 
     def boot(
         self,
@@ -153,8 +164,8 @@ class Morello:
         if el not in (None, 1, 2, 3):
             raise MorelloError(f"morello.boot: el = {el!r} is not 1, 2 or 3")
         boot = Boot(str(path), settings, board, el, _bytes(stdin))
-        shop = self._workshop
-        return self._finished(path, lambda: boot_image(boot, shop.new_folder, shop.replay_limit))
+        limit = self._workshop.replay_limit
+        return self._finished(path, lambda: boot_image(boot, self._new_folder, limit))
 
     def wasm(
         self,

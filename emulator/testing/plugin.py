@@ -220,4 +220,6 @@ def pytest_runtest_makereport(
         first = max(len(made.runs) - MAX_REPORTED, 0)
         for number, result in enumerate(made.runs[first:], first + 1):
             report.sections.append((f"morello run {number}", describe(result)))
+    if made is not None and report.when == "teardown":
+        made.close()
     return report

@@ -50,7 +50,7 @@ class Result:
     messages: str = field(repr=False)
     """What the emulator said: explanation of a fatal signal, refused system calls."""
     folder: Path = field(repr=False)
-    """The guest's /work: the files it was given and those it made. Lives as long as the test session."""
+    """The guest's /work: the files it was given and those it made. Lives as long as the test."""
     evidence: Evidence = field(repr=False)
     expected: bool = field(default=False, repr=False)
     """Its fault was asked for, so a failure report need not explain it."""

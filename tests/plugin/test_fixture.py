@@ -103,6 +103,19 @@ def test_folders(morello, tmp_path):
 ''').assert_outcomes(passed=2)
 
 
+def test_folders_of_runs_go_with_their_test(session: Session) -> None:
+    session("""
+FOLDERS = []
+def test_there(morello):
+    result = morello.run(morello.asm(EXIT_7), files={"a/b": "c"})
+    FOLDERS.append(result.folder)
+    assert result.read("a/b") == "c"
+
+def test_gone():
+    assert FOLDERS and not FOLDERS[0].exists()
+""").assert_outcomes(passed=2)
+
+
 def test_expected_faults(session: Session) -> None:
     session(r"""
 def test_met(morello):
@@ -394,6 +407,8 @@ def test_it(morello, runtime):
     by_path, by_bytes = morello.wasm(path, runtime=runtime), morello.wasm(path.read_bytes(), runtime=runtime)
     assert by_path.stdout == by_bytes.stdout == "Hello from WebAssembly inside a Morello compartment\n"
     assert (by_path.status, bool(by_path.crossings)) == (0, runtime == "iwasm")
+    with_files = morello.wasm(path, runtime=runtime, files={"a": "b"}, iwasm_options=["--heap-size=4096"])
+    assert (with_files.status, with_files.read("a")) == (0, "b")
     assert morello.wasm(b"", runtime=runtime).status == 255
     with pytest.raises(Exception, match="there is no runtime 'wasmer'"):
         morello.wasm(path, runtime="wasmer")
