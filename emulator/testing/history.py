@@ -21,7 +21,7 @@ class History:
     """`attach` it to engines; `also` is told of each instruction too."""
 
     def __init__(self, also: Note | None = None) -> None:
-        self._tails: dict[int, deque[Executed]] = {}
+        self._tails: dict[Engine, deque[Executed]] = {}
         self._also = also
         self._engine: Engine | None = None
 
@@ -31,9 +31,9 @@ class History:
 
     def _note(self, engine: Engine, pc: int, word: int) -> None:
         self._engine = engine
-        tail = self._tails.get(id(engine))
+        tail = self._tails.get(engine)
         if tail is None:
-            tail = self._tails[id(engine)] = deque(maxlen=TAIL)
+            tail = self._tails[engine] = deque(maxlen=TAIL)
         tail.append(Executed(pc, word, engine.pe.pstate.c64))
         if self._also is not None:
             self._also(engine, pc, word)
@@ -46,4 +46,4 @@ class History:
     def tail(self, engine: Engine | None = None) -> tuple[Executed, ...]:
         """The last instructions of an engine (default: of the one that ran last), oldest first."""
         engine = engine if engine is not None else self._engine
-        return tuple(self._tails.get(id(engine), ()))
+        return tuple(self._tails.get(engine, ())) if engine is not None else ()

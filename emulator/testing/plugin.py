@@ -162,14 +162,11 @@ def morello(request: pytest.FixtureRequest) -> Morello:
 
 
 def morello_of(item: pytest.Item) -> Morello:
-    """The object of a test; made once. MorelloError for wrong markers."""
+    """A new object for a test, also when it is run again. MorelloError for wrong markers."""
     from emulator.testing.fixture import Morello
 
-    made = item.stash.get(MORELLO, None)
-    if made is None:
-        name = item.nodeid.split("::", 1)[-1].replace("::", ".")
-        made = Morello(workshop(item.config), settings_of(item), item.path, name)
-        item.stash[MORELLO] = made
+    name = item.nodeid.split("::", 1)[-1].replace("::", ".")
+    made = item.stash[MORELLO] = Morello(workshop(item.config), settings_of(item), item.path, name)
     return made
 
 

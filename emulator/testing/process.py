@@ -122,13 +122,16 @@ class ProcessRun:
         folder: Path,
         engines: EngineFactory | None = None,
         told: Callable[[Task, SignalInfo], None] | None = None,
+        watch_from: int | None = None,
     ) -> None:
-        """Raises UserError for a program that can't be loaded. `folder` must be new."""
+        """`folder` must be new. The last instructions are noted from `watch_from` on, a count of all threads'
+        instructions; None: shortly before the limit, so that a guest that hangs shows where."""
         self._launch = launch
         self.work = folder / "work"
         self._folder = folder
         self._told = told
         self._engines = engines
+        self._watch_from = watch_from
         self.log = FaultLog()
         self.changes = FileChanges()
         self.messages = io.StringIO()
@@ -144,7 +147,10 @@ class ProcessRun:
         return self.session.kernel
 
     def run(self) -> Outcome | UserError:
-        """Until the end. UserError as a value: the program could be loaded but not run on (a deadlock)."""
+        """Until the end. UserError as a value: the program could be loaded but not run on (a deadlock).
+
+        Raises UserError for a program that can't be loaded.
+        """
         with contextlib.ExitStack() as stack:
             streams: list[BinaryIO] = [stack.enter_context((self._folder / "stdin").open("rb"))]
             streams += [
@@ -177,11 +183,11 @@ class ProcessRun:
             self.session.process.descriptors.put(number, _LimitedOutput(numbers[number], name, left))
 
     def _run(self) -> Outcome:
-        """The last instructions before the limit are noted: a guest that hangs shows where."""
         kernel, limit = self.kernel, self._launch.settings.max_instructions
-        kernel.options.max_instructions = max(limit - TAIL, 1)
+        quiet = max(self._watch_from if self._watch_from is not None else limit - TAIL, 1)
+        kernel.options.max_instructions = min(quiet, limit)
         outcome = kernel.run()
-        if outcome.limited and limit > TAIL:
+        if outcome.limited and quiet < limit:
             for task in kernel.tasks.values():
                 self.history.attach(task.engine)
             kernel.options.max_instructions = limit
@@ -269,26 +275,25 @@ def run_program(launch: Launch, new_folder: Callable[[], Path], replay_limit: in
             last=tuple(listing(run.history.tail(), images)) if limited else (),
         ),
     )
-    reason = _why_not_repeated(launch, run, result, replay_limit)
-    result.evidence = replace(result.evidence, repeat=lambda: _repeat(launch, new_folder, result, reason))
+    if not limited:
+        refusal = _why_not_repeated(launch, run, replay_limit)
+        result.evidence = replace(
+            result.evidence, repeat=lambda: _repeat(launch, new_folder(), result, refusal, replay_limit)
+        )
     return result
 
 
-def _why_not_repeated(launch: Launch, run: ProcessRun, result: Result, limit: int) -> str:
-    if result.limited:
-        return ""
-    if result.instructions > limit:
-        return f"the run has {result.instructions:,} instructions and --morello-replay allows {limit:,}"
+def _why_not_repeated(launch: Launch, run: ProcessRun, replay_limit: int) -> str:
+    if not replay_limit:
+        return "--morello-replay=0"
     if run.changes.first and (launch.root is not None or launch.directories):
         return f"it changed files ({run.changes.first}) and may write to folders of the host"
     return ""
 
 
-def _repeat(launch: Launch, new_folder: Callable[[], Path], result: Result, reason: str) -> list[str]:
-    if reason:
-        return [f"(last instructions and provenance are missing: {reason})"]
-    if result.limited:
-        return []
+def _repeat(launch: Launch, folder: Path, result: Result, refusal: str, replay_limit: int) -> list[str]:
+    if refusal:
+        return [f"(last instructions and provenance are missing: {refusal})"]
     from emulator.testing.replay import repeat
 
-    return repeat(launch, new_folder(), result)
+    return repeat(launch, folder, result, replay_limit)

@@ -1,7 +1,8 @@
 """A run that failed, run again with a recorder: the last instructions and where the capability came from.
 
 Runs are deterministic and the reference engine counts as the fast one does, so the same fault comes at the
-same instruction; if it doesn't, the report says so instead of showing something else.
+same instruction; if it doesn't, the report says so instead of showing something else. A long run is repeated
+on its own engine, and only its last instructions are noted.
 """
 
 from __future__ import annotations
@@ -11,11 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emulator.debug.names import Names
-from emulator.debug.provenance import Node, Recorder, describe_chain, register_key
+from emulator.debug.provenance import Recorder, describe_chain, register_key
 from emulator.debug.text import short
 from emulator.engine.reference import ReferenceEngine
 from emulator.testing.decode import listing
-from emulator.testing.history import History
+from emulator.testing.history import TAIL, History
 from emulator.testing.process import Launch, ProcessRun
 from morello_isa.errors import UserError
 
@@ -33,18 +34,23 @@ class _FoundError(BaseException):
 
 
 class _Replay:
-    def __init__(self, launch: Launch, folder: Path, ordinal: int) -> None:
-        self._recorder = Recorder()
-        self._ordinal = ordinal
+    def __init__(self, launch: Launch, folder: Path, result: Result, record: bool) -> None:
+        self._fault = result.fault
         self._taken = 0
         self._tasks: dict[int, Task] = {}
-        self._history = History(self._record)
-        self._run = ProcessRun(launch, folder, self._engine, self._told)
+        self._recorder = Recorder() if record else None
+        if record:
+            self._history = History(self._record)
+            self._run = ProcessRun(launch, folder, self._engine, self._told)
+        else:
+            position = self._fault.position if self._fault is not None else result.instructions
+            self._run = ProcessRun(launch, folder, None, self._told, position - TAIL)
+            self._history = self._run.history
         self.lines: list[str] = []
         self.position = 0
 
     def run(self) -> None:
-        """To the fault with the number `ordinal`, or to the end."""
+        """To the fault, or to the end when there was none."""
         try:
             self._run.run()
         except _FoundError:
@@ -67,33 +73,34 @@ class _Replay:
             if not found:
                 return
             task = self._tasks[id(engine)] = found[0]
-        self._recorder(task, pc, word)
+        if self._recorder is not None:
+            self._recorder(task, pc, word)
 
     def _told(self, task: Task, info: SignalInfo) -> None:
         self._taken += 1
-        if self._taken != self._ordinal:
+        if self._fault is None or self._taken != self._fault.ordinal:
             return
-        self.position = self._run.kernel.instructions
-        self.lines = [
-            "last instructions:",
-            *_marked(listing(self._history.tail(task.engine), task.process.images)),
-        ]
         assert info.fault is not None
+        self.position = self._run.kernel.instructions
+        shown = listing(self._history.tail(task.engine), task.process.images)
+        self.lines = ["last instructions:", *_marked(shown)]
         register = info.fault.register
         key = register_key(register) if register else None
-        if key is not None and info.fault.capability is not None:
+        if self._recorder is not None and key is not None and info.fault.capability is not None:
             self._recorder.finish()
-            self.lines += self._provenance(task, register, self._recorder.register(task, key))
+            self.lines += self._provenance(self._recorder, task, register, key)
         raise _FoundError
 
-    def _provenance(self, task: Task, register: str, node: Node | None) -> Iterator[str]:
+    @staticmethod
+    def _provenance(recorder: Recorder, task: Task, register: str, key: int) -> Iterator[str]:
+        node = recorder.register(task, key)
         if node is None:
             yield f"{register} holds no capability that was made by an instruction (its tag is clear)"
             return
         names = Names()
         yield f"where {register} = {short(node.capability)} came from:"
         yield from describe_chain(node, lambda address: names.where(task.process, address))
-        if self._recorder.forgot:
+        if recorder.forgot:
             yield "  (some of the history was forgotten: it is longer than is kept)"
 
 
@@ -103,14 +110,18 @@ def _marked(lines: Iterator[str]) -> list[str]:
     return [f"{'→' if number == len(found) else ' '} {line}" for number, line in enumerate(found, 1)]
 
 
-def repeat(launch: Launch, folder: Path, result: Result) -> list[str]:
-    """Lines for the report."""
-    fault = result.fault
-    replay = _Replay(launch, folder, fault.ordinal if fault is not None else 0)
+def repeat(launch: Launch, folder: Path, result: Result, record_limit: int) -> list[str]:
+    """Lines for the report. Runs of more than `record_limit` instructions are repeated without recording."""
+    record = result.instructions <= record_limit
+    replay = _Replay(launch, folder, result, record)
     try:
         replay.run()
     except UserError as error:
         return [f"(the run could not be repeated: {error.message})"]
+    fault = result.fault
     if replay.position != (fault.position if fault is not None else result.instructions):
         return [f"(repeated, the run went another way: it came to instruction {replay.position:,})"]
+    if not record:
+        count = f"{result.instructions:,} instructions, --morello-replay allows {record_limit:,}"
+        replay.lines.append(f"(the provenance is missing: {count})")
     return replay.lines

@@ -110,15 +110,31 @@ def test_it(morello):
     )
 
 
-def test_long_runs_are_not_repeated(session: Session) -> None:
+@pytest.mark.parametrize("engine", ["reference", "fast"])
+def test_long_runs_are_repeated_without_provenance(session: Session, engine: str) -> None:
     python = """
 def test_it(morello):
-    assert morello.run(morello.asm(OVERFLOW)).status == 0
+    text = "mov x5, #1000\\n1: subs x5, x5, #1\\nb.ne 1b\\nmov x6, #5\\n" + OVERFLOW
+    assert morello.run(morello.asm(text)).status == 0
 """
-    for option in ("--morello-replay=2", "--morello-replay=0"):
-        result = session(python, option)
-        assert "(last instructions and provenance are missing: the run has 3 instructions" in text_of(result)
-    assert "last instructions:" in text_of(session(python, "--morello-replay=3"))
+    long = session(python, "--morello-replay=2003", f"--morello-engine={engine}")
+    long.stdout.fnmatch_lines(
+        [
+            "*b.ne*",
+            "* mov x6, #5",
+            "* scbnds c1, csp, #16",
+            "* bl *",
+            "→ * store+0x0 * str x3, [[]c1, #16]",
+            "(the provenance is missing: 2,005 instructions, --morello-replay allows 2,003)",
+        ]
+    )
+    assert "came from:" not in text_of(long)
+    short = session(None, "--morello-replay=2005", f"--morello-engine={engine}")
+    short.stdout.fnmatch_lines(
+        ["→ * store+0x0 * str x3, [[]c1, #16]", "where c1 = * came from:", "  ← scbnds c1, csp, #16*"]
+    )
+    never = text_of(session(None, "--morello-replay=0"))
+    assert "are missing: --morello-replay=0)" in never and "last instructions:" not in never
 
 
 def test_runs_that_changed_files_of_the_host_are_not_repeated(session: Session) -> None:

@@ -45,10 +45,9 @@ def example(tmp_path: Path) -> Path:
     return Path(shutil.copytree(EXAMPLE, tmp_path / "project"))
 
 
-@pytest.mark.parametrize("options", [(), ("-n", "2")], ids=["alone", "workers"])
-def test_example_project(example: Path, pytester: pytest.Pytester, options: tuple[str, ...]) -> None:
+def test_example_project_with_workers(example: Path, pytester: pytest.Pytester) -> None:
     done = pytester.runpytest_subprocess(
-        "-p", "no:cacheprovider", f"--rootdir={example}", "-c", example / "pyproject.toml", *options, example
+        "-p", "no:cacheprovider", f"--rootdir={example}", "-c", example / "pyproject.toml", "-n", "2", example
     )
     done.assert_outcomes(passed=11, xfailed=1)
 
