@@ -161,7 +161,7 @@ class Recorder:
         for key, value in enumerate(now):
             if value is before[key]:
                 continue
-            if value is None or not value.tag:
+            if value is None or not (value.tag or value.hi):
                 made.append((key, None))
             else:
                 made.append((key, self._made(nodes, key, value, pc, shape, address, position, bank, call)))
@@ -183,7 +183,8 @@ class Recorder:
         position: int,
         bank: int,
         call: str,
-    ) -> Node:
+    ) -> Node | None:
+        """The node of a new value. One without tag has a node if it comes from a capability that had one."""
         if call:
             return Node(value, f"returned by the system call {call}", pc, position)
         base = _key(shape.memory[0]) if shape.memory is not None else None
@@ -194,6 +195,8 @@ class Recorder:
             place = address + 16 * shape.data.index(key)
             parent = self.memory.get(place)
             if parent is None or parent.capability != value:
+                if not value.tag:
+                    return None
                 text = "in memory since the system or the loader put it there"
                 parent = Node(value, text, 0, position, note=f"at {place:#x}")
             return self._child(parent, value, shape.text, pc, position, f"from {place:#x}")
@@ -204,6 +207,8 @@ class Recorder:
         parent = nodes.get(key)
         if parent is not None and (key >= STACK or key in shape.data):
             return self._child(parent, value, shape.text, pc, position, "")
+        if not value.tag:
+            return None
         return Node(value, "set by the system (a signal, or a register that it keeps)", pc, position)
 
     def _child(self, parent: Node, value: Capability, text: str, pc: int, position: int, note: str) -> Node:
@@ -306,6 +311,8 @@ def difference(node: Node) -> str:
     removed = permission_names(old.permissions & ~new.permissions)
     added = permission_names(new.permissions & ~old.permissions)
     parts += [f"−{name}" for name in removed] + [f"+{name}" for name in added]
+    if old.tag and not new.tag:
+        parts.append("tag cleared")
     if old.is_sealed != new.is_sealed:
         parts.append("sealed" if new.is_sealed else "unsealed")
     if parts or old.value == new.value:

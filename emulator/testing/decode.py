@@ -77,7 +77,7 @@ class FaultLog:
         self._entries.append((fault, decoded))
 
     def killed(self, fault: PeFault) -> None:
-        """This fault ended its process."""
+        """This fault ended the program."""
         self._fatal.append(fault)
 
     def faults(self) -> tuple[Fault, ...]:

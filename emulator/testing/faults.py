@@ -46,7 +46,7 @@ class Fault:
     restricted: bool
     """Taken in a Restricted compartment."""
     handled: bool
-    """The guest went on (a signal handler, or a board's vector)."""
+    """The program went on: a signal handler, a board's vector, or only a child was killed."""
 
     @property
     def place(self) -> str:

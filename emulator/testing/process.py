@@ -208,10 +208,11 @@ class ProcessRun:
 
     def _fatal(self, process: Process, info: SignalInfo) -> None:
         self.messages.write(explain(process, info))
-        if info.fault is not None:
-            self.log.killed(info.fault)
-        if process is self.kernel.first and len(process.tasks) == 1:
-            self.backtrace = backtrace(process.tasks[0])
+        if process is self.kernel.first:
+            if info.fault is not None:
+                self.log.killed(info.fault)
+            if len(process.tasks) == 1:
+                self.backtrace = backtrace(process.tasks[0])
 
     def output(self, name: str) -> bytes:
         """What went to "stdout" or "stderr"."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emulator.debug.names import Names
-from emulator.debug.provenance import Recorder, describe_chain, register_key
+from emulator.debug.provenance import Node, Recorder, describe_chain, register_key
 from emulator.debug.text import short
 from emulator.engine.reference import ReferenceEngine
 from emulator.testing.decode import listing
@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from emulator.linux.signals import SignalInfo
     from emulator.memory.interface import Memory
     from emulator.state.pe import Pe
+    from emulator.testing.faults import Fault
     from emulator.testing.result import Result
+    from morello_isa.capability import Capability
 
 
 class _FoundError(BaseException):
@@ -35,7 +37,7 @@ class _FoundError(BaseException):
 
 class _Replay:
     def __init__(self, launch: Launch, folder: Path, result: Result, record: bool) -> None:
-        self._fault = result.fault
+        self._fault = point_of_interest(result)
         self._taken = 0
         self._tasks: dict[int, Task] = {}
         self._recorder = Recorder() if record else None
@@ -88,26 +90,31 @@ class _Replay:
         key = register_key(register) if register else None
         if self._recorder is not None and key is not None and info.fault.capability is not None:
             self._recorder.finish()
-            self.lines += self._provenance(self._recorder, task, register, key)
+            node = self._recorder.register(task, key)
+            self.lines += self._provenance(task, register, info.fault.capability, node)
+            if self._recorder.forgot:
+                self.lines.append("  (some of the history was forgotten: it is longer than is kept)")
         raise _FoundError
 
     @staticmethod
-    def _provenance(recorder: Recorder, task: Task, register: str, key: int) -> Iterator[str]:
-        node = recorder.register(task, key)
-        if node is None:
-            yield f"{register} holds no capability that was made by an instruction (its tag is clear)"
+    def _provenance(task: Task, register: str, capability: Capability, node: Node | None) -> Iterator[str]:
+        if node is None or (node.capability.tag and not capability.tag):
+            yield f"{register} was made of numbers, not of a capability: {short(capability)}"
             return
         names = Names()
-        yield f"where {register} = {short(node.capability)} came from:"
+        yield f"where {register} = {short(capability)} came from:"
         yield from describe_chain(node, lambda address: names.where(task.process, address))
-        if recorder.forgot:
-            yield "  (some of the history was forgotten: it is longer than is kept)"
 
 
 def _marked(lines: Iterator[str]) -> list[str]:
     """The last line is where it ended."""
     found = list(lines)
     return [f"{'→' if number == len(found) else ' '} {line}" for number, line in enumerate(found, 1)]
+
+
+def point_of_interest(result: Result) -> Fault | None:
+    """Where a repeated run stops: at the fault, or at the end when a signal without one killed it."""
+    return result.fatal_fault if result.signal is not None else result.fault
 
 
 def repeat(launch: Launch, folder: Path, result: Result, record_limit: int) -> list[str]:
@@ -118,7 +125,7 @@ def repeat(launch: Launch, folder: Path, result: Result, record_limit: int) -> l
         replay.run()
     except UserError as error:
         return [f"(the run could not be repeated: {error.message})"]
-    fault = result.fault
+    fault = point_of_interest(result)
     if replay.position != (fault.position if fault is not None else result.instructions):
         return [f"(repeated, the run went another way: it came to instruction {replay.position:,})"]
     if not record:

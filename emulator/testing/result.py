@@ -68,9 +68,12 @@ class Result:
     @property
     def fault(self) -> Fault | None:
         """The fault that killed the program; else the last that was handled; else None."""
-        fatal = [fault for fault in self.faults if not fault.handled]
-        kept = fatal or self.faults
-        return kept[-1] if kept else None
+        return self.fatal_fault or (self.faults[-1] if self.faults else None)
+
+    @property
+    def fatal_fault(self) -> Fault | None:
+        """The fault that killed the program, or None."""
+        return next((fault for fault in self.faults if not fault.handled), None)
 
     def read(self, name: str) -> str:
         """The text of a file that the guest left in /work. MorelloError when it isn't there."""
@@ -100,8 +103,8 @@ class Result:
 
     def match(self, pattern: FaultPattern) -> Fault:
         """`expect_fault` with a pattern."""
-        fatal = [fault for fault in self.faults if not fault.handled]
-        for fault in reversed(fatal or self.faults):
+        fatal = self.fatal_fault
+        for fault in (fatal,) if fatal is not None else reversed(self.faults):
             if pattern.matches(fault):
                 self.expected = True
                 return fault

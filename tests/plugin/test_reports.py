@@ -67,6 +67,40 @@ def test_a_fault_in_a_toml_case_is_explained(session: Session) -> None:
     result.stdout.fnmatch_lines(["expected status 0; the run was killed by SIGSEGV", *EXPLAINED])
 
 
+@pytest.mark.parametrize(
+    ("body", "lines"),
+    [
+        (
+            "char b[8]; char *p = b; p += 1l << 40; p -= 1l << 40; *p = 1;",
+            ["where c* untagged came from:", "*add c*tag cleared", "*scbnds*"],
+        ),
+        (
+            "long x = 0x1234; ((void (*)(void))x)();",
+            ["→ *blr*", "pcc was made of numbers, not of a capability: *"],
+        ),
+        ("abort();", ["*was killed by SIGABRT*", "*#?  program`abort*", "→ * svc #0"]),
+        (
+            "if (fork() == 0) { char b[4]; volatile int i = 4; b[i] = 1; } wait(NULL); abort();",
+            ["*SIGABRT*", "faults that the guest handled: 1*", "*program`abort*", "→ * svc #0"],
+        ),
+    ],
+    ids=["tag", "number", "abort", "child"],
+)
+def test_other_ends(session: Session, body: str, lines: list[str]) -> None:
+    result = session(f'''
+SOURCE = """
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+int main(void) {{ {body} return 0; }}
+"""
+def test_it(morello):
+    assert morello.run(morello.cc(SOURCE)).status == 0
+''')
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(lines)
+
+
 def test_a_hung_guest_shows_its_loop(session: Session) -> None:
     result = session("""
 def test_it(morello):
