@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from emulator.debug.stops import Stop
 from emulator.debug.text import size
@@ -107,6 +107,30 @@ def _key(operand: str) -> int | None:
     return int(match[1]) if match else None
 
 
+class Counter(Protocol):
+    """What counts instructions: a kernel, a board."""
+
+    @property
+    def instructions(self) -> int:
+        """Instructions executed so far."""
+
+
+class Thread(Protocol):
+    """What runs instructions: a `Task`, or the core of a board."""
+
+    @property
+    def tid(self) -> int:
+        """Its number."""
+
+    @property
+    def pe(self) -> Pe:
+        """Its registers."""
+
+    @property
+    def kernel(self) -> Counter:
+        """Its position is the count of that."""
+
+
 class Recorder:
     """An observer (see `Guest`) that builds the nodes. Call `finish` when the run has stopped."""
 
@@ -115,9 +139,9 @@ class Recorder:
         self.forgot = False
         self._registers: dict[int, dict[int, Node | None]] = {}
         self._last: dict[int, list[Capability | None]] = {}
-        self._pending: tuple[Task, int, Shape, int, int, int, str] | None = None
+        self._pending: tuple[Thread, int, Shape, int, int, int, str] | None = None
 
-    def __call__(self, task: Task, pc: int, word: int) -> Stop | None:
+    def __call__(self, task: Thread, pc: int, word: int) -> Stop | None:
         """Before an instruction: account for the last one, look at the operands of this one."""
         self.finish()
         pe = task.pe
@@ -132,13 +156,13 @@ class Recorder:
         self._pending = (task, pc, shape, address, task.kernel.instructions, pe.bank, call)
         return None
 
-    def register(self, task: Task, key: int) -> Node | None:
+    def register(self, task: Thread, key: int) -> Node | None:
         """The node of a register: 0..30, -1 for the stack pointer, PCC."""
         return self._registers.get(task.tid, {}).get(_place(key, task.pe.bank))
 
     # -- recording -------------------------------------------------------------------------------------
 
-    def _start(self, task: Task) -> None:
+    def _start(self, task: Thread) -> None:
         pe = task.pe
         position = task.kernel.instructions
         now = _snapshot(pe)
