@@ -233,7 +233,8 @@ class Recorder:
             return self._child(parent, value, shape.text, pc, position, "")
         if not value.tag:
             return None
-        return Node(value, "set by the system (a signal, or a register that it keeps)", pc, position)
+        text = "set by the system (a signal, or a register that it keeps)"
+        return Node(value, shape.text if shape.text.startswith("mrs ") else text, pc, position)
 
     def _child(self, parent: Node, value: Capability, text: str, pc: int, position: int, note: str) -> Node:
         if parent.pc == pc and parent.parent is not None and not note:

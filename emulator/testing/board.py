@@ -12,12 +12,16 @@ from emulator.board.image import load_elf, read_file
 from emulator.board.outcome import Outcome, OutcomeKind
 from emulator.board.system import System
 from emulator.cli.boot import default_board, exit_status
+from emulator.debug.provenance import Recorder
+from emulator.engine.api import Engine
 from emulator.faults import PeFault
 from emulator.linux.process import LoadedImage
 from emulator.state.pe import Pe
-from emulator.testing.decode import NO_FAULTS, Executed, FaultLog, listing
+from emulator.testing.decode import NO_FAULTS, FaultLog, listing, place_of
+from emulator.testing.faults import kind_name
 from emulator.testing.history import TAIL, History
 from emulator.testing.process import OUTPUT_LIMIT, rare_collections
+from emulator.testing.replay import provenance
 from emulator.testing.result import Evidence, Result
 from emulator.testing.settings import MorelloError, Settings, is_for_the_user
 
@@ -62,22 +66,37 @@ class _Output:
         """Nothing is held back."""
 
 
-class BoardRun:
-    """An image loaded on a new board. UserError for images that can't be."""
+class _Core:
+    """The board's core as the recorder of provenance sees it."""
 
-    def __init__(self, boot: Boot, folder: Path) -> None:
+    tid = 0
+
+    def __init__(self, pe: Pe) -> None:
+        self.pe = pe
+        self.kernel = pe
+        """What counts instructions is the core itself."""
+
+
+class BoardRun:
+    """An image loaded on a new board. UserError for images that can't be.
+
+    `record`: every instruction is looked at, and `at_fault` has the lines of a report about the last fault
+    (but not about fetches that fail in its wake).
+    """
+
+    def __init__(self, boot: Boot, folder: Path, record: bool = False) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._boot = boot
         self._input = folder / "stdin"
         self._input.write_bytes(boot.stdin)
         self.output = _Output()
         self.log = FaultLog()
-        self.history = History()
-        self.at_fault: tuple[Executed, ...] = ()
-        """The last instructions before the last fault."""
+        self._recorder = Recorder() if record else None
+        self.history = History(self._record if record else None)
+        self.at_fault: list[str] = []
 
-    def run(self, watched: bool = False) -> Outcome:
-        """Until it ends; `watched`: the last instructions are noted from the beginning."""
+    def run(self) -> Outcome:
+        """Until it ends. The last instructions before the limit are noted."""
         boot = self._boot
         board = BOARDS[boot.board] if boot.board else default_board(boot.image)
         with self._input.open("rb") as stream, rare_collections():
@@ -89,7 +108,8 @@ class BoardRun:
             if boot.stdin:
                 system.poll = lambda: _discard(console.poll())
                 system.wait_for_input = console.poll
-            if watched:
+            self._core = _Core(system.pe)
+            if self._recorder is not None:
                 self.history.attach(system.engine)
             limit = boot.settings.max_instructions
             outcome = system.run(max(limit - TAIL, 1))
@@ -100,9 +120,22 @@ class BoardRun:
                     outcome = Outcome(OutcomeKind.LIMIT, f"{limit:,} instructions were executed")
             return outcome
 
+    def _record(self, _: Engine, pc: int, word: int) -> None:
+        if self._recorder is not None:
+            self._recorder(self._core, pc, word)
+
     def _fault(self, fault: PeFault) -> None:
         self.log.add(fault, self.images, self.system.pe.instructions)
-        self.at_fault = self.history.tail()
+        if self._recorder is not None and not (fault.is_fetch and self.at_fault):
+            self.at_fault = [
+                f"last instructions before the {kind_name(fault.kind)} fault:",
+                *(f"  {line}" for line in self.last()),
+                *provenance(self._recorder, self._core, fault, self._where),
+            ]
+
+    def _where(self, address: int) -> str:
+        _, symbol, offset = place_of(self.images, address)
+        return f"{symbol}+{offset:#x}" if offset else symbol
 
     def last(self) -> tuple[str, ...]:
         """The last instructions that were noted."""
@@ -130,12 +163,9 @@ def boot_image(boot: Boot, new_folder: Callable[[], Path], replay_limit: int) ->
         if count > replay_limit:
             reason = f"{count:,} instructions, and --morello-replay allows {replay_limit:,}"
             return [f"(last instructions are missing: {reason})"]
-        again = BoardRun(boot, new_folder())
-        again.run(watched=True)
-        if again.at_fault:
-            shown = listing(again.at_fault, again.images)
-            return ["last instructions before the fault:", *(f"  {line}" for line in shown)]
-        return ["last instructions:", *(f"  {line}" for line in again.last())]
+        again = BoardRun(boot, new_folder(), record=True)
+        again.run()
+        return again.at_fault or ["last instructions:", *(f"  {line}" for line in again.last())]
 
     return Result(
         bytes(run.output.data),

@@ -7,12 +7,12 @@ on its own engine, and only its last instructions are noted.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emulator.debug.names import Names
-from emulator.debug.provenance import Node, Recorder, describe_chain, register_key
+from emulator.debug.provenance import Recorder, Thread, describe_chain, register_key
 from emulator.debug.text import short
 from emulator.engine.reference import ReferenceEngine
 from emulator.testing.decode import listing
@@ -22,13 +22,13 @@ from morello_isa.errors import UserError
 
 if TYPE_CHECKING:
     from emulator.engine.api import Engine, ExceptionHandler
+    from emulator.faults import PeFault
     from emulator.linux.process import Task
     from emulator.linux.signals import SignalInfo
     from emulator.memory.interface import Memory
     from emulator.state.pe import Pe
     from emulator.testing.faults import Fault
     from emulator.testing.result import Result
-    from morello_isa.capability import Capability
 
 
 class _FoundError(BaseException):
@@ -86,24 +86,34 @@ class _Replay:
         self.position = self._run.kernel.instructions
         shown = listing(self._history.tail(task.engine), task.process.images)
         self.lines = ["last instructions:", *_marked(shown)]
-        register = info.fault.register
-        key = register_key(register) if register else None
-        if self._recorder is not None and key is not None and info.fault.capability is not None:
-            self._recorder.finish()
-            node = self._recorder.register(task, key)
-            self.lines += self._provenance(task, register, info.fault.capability, node)
-            if self._recorder.forgot:
-                self.lines.append("  (some of the history was forgotten: it is longer than is kept)")
+        if self._recorder is not None:
+            names = Names()
+            self.lines += provenance(
+                self._recorder, task, info.fault, lambda address: names.where(task.process, address)
+            )
         raise _FoundError
 
-    @staticmethod
-    def _provenance(task: Task, register: str, capability: Capability, node: Node | None) -> Iterator[str]:
-        if node is None or (node.capability.tag and not capability.tag):
-            yield f"{register} was made of numbers, not of a capability: {short(capability)}"
-            return
-        names = Names()
-        yield f"where {register} = {short(capability)} came from:"
-        yield from describe_chain(node, lambda address: names.where(task.process, address))
+
+def provenance(
+    recorder: Recorder, thread: Thread, fault: PeFault, where: Callable[[int], str]
+) -> Iterator[str]:
+    """Lines about the capability that a fault is about; none when the fault isn't about one.
+
+    To be called when the fault is taken and nothing has been done about it. `where` names addresses.
+    """
+    capability = fault.capability
+    key = register_key(fault.register) if fault.register else None
+    if capability is None or key is None:
+        return
+    recorder.finish()
+    node = recorder.register(thread, key)
+    if node is None or (node.capability.tag and not capability.tag):
+        yield f"{fault.register} was made of numbers, not of a capability: {short(capability)}"
+        return
+    yield f"where {fault.register} = {short(capability)} came from:"
+    yield from describe_chain(node, where)
+    if recorder.forgot:
+        yield "  (some of the history was forgotten: it is longer than is kept)"
 
 
 def _marked(lines: Iterator[str]) -> list[str]:

@@ -237,8 +237,11 @@ def test_it(morello):
         [
             "faults that the guest handled: *; the last: capability tag fault: instruction fetch at 0x0*",
             "the first was: capability bounds fault: str x2, *",
-            "last instructions before the fault:",
+            "last instructions before the bounds fault:",
             "*_start+0x8 * str x2, *",
+            "where c1 = * came from:",
+            "  ← scbnds c1, c1, #16 *_start+0x4 *→ 16 bytes",
+            "  ← mrs c1, DDC *",
         ]
     )
 
