@@ -130,11 +130,11 @@ class Morello:
         settings = self.settings.changed(options, "morello.run")
         path = self._existing(program, "program")
         shown = _Shown(self._base)
-        place = None if root is not None and _is_below(path, self._base / root) else f"/bin/{path.name}"
+        inside = _below(path, self._base / root) if root is not None else None
         launch = Launch(
             str(path),
-            place,
-            name or (path.name if place else "/" + str(_below(path, self._base / (root or "")))),
+            None if inside is not None else f"/bin/{path.name}",
+            name or inside or path.name,
             tuple(shown.argument(argument) for argument in arguments),
             settings,
             _bytes(stdin),
@@ -326,12 +326,10 @@ def _bytes(text: str | bytes | os.PathLike[str]) -> bytes:
     return text if isinstance(text, bytes) else str(text).encode(errors="surrogateescape")
 
 
-def _below(path: Path, folder: Path) -> Path:
-    return path.resolve().relative_to(folder.resolve())
-
-
-def _is_below(path: Path, folder: Path) -> bool:
-    return path.resolve().is_relative_to(folder.resolve())
+def _below(path: Path, root: Path) -> str | None:
+    """The guest's name of a file in its root, links left as they are; None outside."""
+    inside = os.path.relpath(path, root)
+    return None if inside.startswith("..") else f"/{inside}"
 
 
 def _with_start(text: str) -> str:

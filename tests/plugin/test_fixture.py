@@ -100,6 +100,11 @@ def test_folders(morello, tmp_path):
     assert (tmp_path / "out" / "made").read_text() == "made"
     rooted = morello.run(cat, "/f", root=tmp_path, files={"out/x": ""})
     assert rooted.stdout == "program in /work: /f=in a folder"
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "tool").write_bytes(cat.read_bytes())
+    (tmp_path / "bin" / "link").symlink_to("tool")
+    linked = morello.run(tmp_path / "bin" / "link", "/f", root=tmp_path, files={"out/x": ""})
+    assert linked.stdout == "/bin/link in /work: /f=in a folder"
 ''').assert_outcomes(passed=2)
 
 
