@@ -238,9 +238,7 @@ class FastEngine(ReferenceEngine):
             first = self.memory.fetch(pc)
         except (PeFault, MemoryAbort):
             return None
-        block = BlockCode(
-            self.pe, self.memory, domain.frame, _Ways(self, domain), pc, empty.facts, empty.tested, empty.path
-        )
+        block = self._block(domain, empty)
         translate(block, first, self.fetch_ahead)
         if not self._place(block, empty, near):
             self._drop = True
@@ -251,6 +249,13 @@ class FastEngine(ReferenceEngine):
         counters.host_words += len(block.words) + len(block.cold)
         counters.seconds += perf_counter() - started
         return empty
+
+    def _block(self, domain: Domain, empty: Translation) -> BlockCode:
+        """The empty block of a translation; `ObservedEngine` has its own."""
+        ways = _Ways(self, domain)
+        return BlockCode(
+            self.pe, self.memory, domain.frame, ways, empty.pc, empty.facts, empty.tested, empty.path
+        )
 
     def _place(self, block: BlockCode, made: Translation, near: Exit | None) -> bool:
         """Write the code of a block down, its exits linked or with stubs. False if there is no room."""

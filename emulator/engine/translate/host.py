@@ -16,6 +16,7 @@ from emulator.engine.translate import encode as a64
 from emulator.engine.translate.emit_jump import NO_ADDRESS
 from emulator.engine.translate.layout import (
     CODE,
+    COUNTS,
     EXIT,
     FIRST_LANE,
     FIRST_LANE_PLAIN,
@@ -49,6 +50,7 @@ _TABLE_BYTES = TABLES * TABLE_BYTES
 _EMPTY_TABLE = array("Q", [NO_ADDRESS, 0, 0, 0]) * TABLE_ENTRIES
 # Where the buffers are in Unicorn's physical address space.
 _STATE_AT, _TABLE_AT, _CODE_AT, _DATA_AT, _TAGS_AT = 1 << 28, 1 << 29, 1 << 32, 1 << 40, 1 << 42
+_COUNTS_AT = 1 << 36
 _READ, _WRITE, _EXEC = unicorn.UC_PROT_READ, unicorn.UC_PROT_WRITE, unicorn.UC_PROT_EXEC
 _FIRST_FILLS, _MOST_FILLS = 1 << 9, 1 << 18
 """Unicorn doubles its TLB (256 entries) at a flush that finds it well used, and may halve it at one that
@@ -103,6 +105,7 @@ class CodeHost:
         self._error: BaseException | None = None
         self._refused = False
         self._buffers = (table, data, tags)
+        self._counts_bytes = 0
         start = ctypes.cast(binding.uclib.uc_emu_start, ctypes.c_void_p).value or 0
         self._start = ctypes.CFUNCTYPE(
             ctypes.c_int, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_size_t
@@ -113,6 +116,11 @@ class CodeHost:
         self._write_frame()
 
     # --- entry and exit ----------------------------------------------------------------------------------
+
+    def map_counts(self, buffer: mmap.mmap) -> None:
+        """Let translated code count in a buffer (whole pages), at `COUNTS`. It has to outlive this object."""
+        self._counts_bytes = len(buffer)
+        self._uc.mem_map_ptr(_COUNTS_AT, len(buffer), _READ | _WRITE, _address_of(buffer))
 
     def _write_frame(self) -> None:
         """Entry and exit, at the start of the code. Translated code stops with WFI: at an address where it is
@@ -237,6 +245,8 @@ class CodeHost:
             entry.paddr, entry.perms = _STATE_AT + (page - STATE), _READ | _WRITE
         elif space == TABLE >> 48:
             entry.paddr, entry.perms = _TABLE_AT + (page - TABLE), _READ
+        elif space == COUNTS >> 48 and page - COUNTS < self._counts_bytes:
+            entry.paddr, entry.perms = _COUNTS_AT + (page - COUNTS), _READ | _WRITE
         else:
             return False
         return True

@@ -40,6 +40,8 @@ STATE = 0x0400 << 48
 TABLE = 0x0300 << 48
 SHADOW = 0x0200 << 48 | 0x45_0000
 """Added to a sixteenth of an address: where its tag is. The low part keeps data and tags apart in the TLB."""
+COUNTS = 0x0500 << 48
+"""Where translations that are counted count (`observed.py`)."""
 CODE = 0x0001 << 48
 GUEST_TOP = 1 << 48
 
