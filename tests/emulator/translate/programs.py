@@ -141,11 +141,11 @@ class ProgramTwin(Twin):
 
     def state(self) -> dict[str, object]:
         result = super().state()
-        result["acts"], result["ddc"], result["crossings"] = (
-            self.acts,
-            list(self.pe.data),
-            self.engine.crossings,
-        )
+        result["acts"], result["ddc"] = self.acts, list(self.pe.data)
+        # A change that the last instruction made is counted when the next one is looked for.
+        context = self.engine._context
+        pending = context is not None and context.restricted != self.pe.is_restricted
+        result["crossings"] = self.engine.crossings + pending
         result["code"] = self.space.peek(CODE, 2 * PAGE)
         result["areas"] = [(a.start, a.limit, a.prot) for a in self.space.areas()]
         result["capability registers"] = dict(self.pe.sysregs.capabilities)
