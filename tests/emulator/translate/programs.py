@@ -107,6 +107,9 @@ class ProgramTwin(Twin):
         program, space, pe = self.program, self.space, self.pe
         assert program is not None
         self.acts += 1
+        if pe.context_stale:
+            # A crossing is counted when the next instruction is looked for; the act may undo it before.
+            self.engine._refresh()
         if number == 1:
             space.protect(DATA + PAGE, DATA + 2 * PAGE, Prot.READ)
         elif number == 2:
