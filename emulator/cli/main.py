@@ -30,6 +30,8 @@ SUBCOMMANDS = (
     Subcommand("run", "emulator.cli.run", "run a Morello (or plain AArch64) Linux program"),
     Subcommand("debug", "emulator.cli.debug", "debug a Linux program, also back in time"),
     Subcommand("trace", "emulator.cli.trace", "trace a Linux program as text or as a Perfetto timeline"),
+    Subcommand("profile", "emulator.cli.profile", "show where a Linux program's time goes"),
+    Subcommand("diff", "emulator.cli.diff", "run a Linux program on both engines and compare them"),
     Subcommand("capmap", "emulator.cli.capmap", "draw a Linux program's memory and capabilities as a page"),
     Subcommand("gdbserver", "emulator.cli.gdbserver", "run a Linux program for a GDB that connects"),
     Subcommand("boot", "emulator.cli.boot", "boot a bare-metal image on the board"),

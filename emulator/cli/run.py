@@ -34,6 +34,12 @@ def parser() -> argparse.ArgumentParser:
     p = Parser(prog="morello run", description=__doc__, allow_abbrev=False)
     p.add_argument("--debug-on-fault", action="store_true", help="enter the debugger at the first fault")
     p.add_argument("--stats-json", metavar="FILE", help="the counters of --stats as JSON into FILE")
+    p.add_argument(
+        "--trace",
+        metavar="blocks[=FILE]",
+        help="at the end: guest code, the code made of it and counts, the hottest on stderr or all into FILE",
+    )
+    p.add_argument("--json", action="store_true", help="the listing of --trace as JSON")
     add_options(p)
     return p
 
@@ -113,9 +119,18 @@ def main(argv: Sequence[str]) -> int:
         from emulator.cli.debug import run_until_fault
 
         return run_until_fault(arguments)
+    from emulator.cli.block_trace import block_trace
     from emulator.linux.session import Session
 
-    session = Session(request_of(arguments), options_of(arguments), trace=arguments.strace)
+    blocks = block_trace(arguments)
+    session = Session(
+        request_of(arguments),
+        options_of(arguments),
+        trace=arguments.strace,
+        engines=blocks.engines if blocks is not None else None,
+    )
+    if blocks is not None:
+        blocks.attach(session)
     explain_fatal_signals(session)
     started, cpu_started = time.perf_counter(), time.process_time()
     if sys.stdout is not None:
@@ -125,6 +140,9 @@ def main(argv: Sequence[str]) -> int:
         outcome = session.kernel.run()
     except KeyboardInterrupt:
         return 130
+    finally:
+        if blocks is not None:
+            blocks.write(session)
     if arguments.stats or arguments.stats_json:
         from emulator.cli import statistics
 

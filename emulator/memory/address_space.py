@@ -427,6 +427,17 @@ class AddressSpace:
         """Addresses of the pages that have a frame, ascending."""
         return [page << PAGE_SHIFT for page in sorted(self._pages)]
 
+    def contents(self, page: int) -> bytes | None:
+        """The bytes of a page that has a frame, without touching anything."""
+        frame = self._pages.get(page >> PAGE_SHIFT)
+        return None if frame is None else self.pool.data[frame : frame + PAGE_SIZE]
+
+    def tag_runs(self) -> dict[int, bytes]:
+        """Address of 64 KiB -> its tags, a byte for each granule, wherever tags may be set."""
+        data = self.pool.tags.data
+        shift = _RUN_SHIFT + PAGE_SHIFT
+        return {run << shift: data[at : at + PAGE_SIZE] for run, at in self._tag_pages.items()}
+
     def resident_bytes(self) -> int:
         """Size of the pages that have a frame."""
         return len(self._pages) << PAGE_SHIFT

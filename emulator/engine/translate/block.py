@@ -167,6 +167,9 @@ class BlockCode:
     `tested`: it leaves if no instructions are left. `path`: instructions since the last such test, at most.
     """
 
+    longest = _LENGTH
+    """Instructions after which it ends."""
+
     def __init__(
         self, pe: Pe, memory: Memory, frame: Frame, ways: Ways, pc: int, facts: Facts, tested: bool, path: int
     ) -> None:  # fmt: skip

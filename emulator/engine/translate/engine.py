@@ -48,8 +48,6 @@ if TYPE_CHECKING:
     from emulator.engine.api import ExceptionHandler
 
 _MOST_LEFT = 1 << 61
-_SHORT = 40
-"""So few instructions are left to the reference engine."""
 _STUB_WORDS = 3
 _FAMILY_TABLES = 16
 """Tables that are not used for facts."""
@@ -97,6 +95,9 @@ class _Ways:
 
 class FastEngine(ReferenceEngine):
     """See `emulator.engine.api.Engine`. For process mode: memory is an `AddressSpace`."""
+
+    _short = 40
+    """So few instructions are left to the reference engine."""
 
     def __init__(self, pe: Pe, memory: AddressSpace, on_exception: ExceptionHandler) -> None:
         self._domains: dict[tuple[Context, bool, bool], Domain] = {}
@@ -207,7 +208,7 @@ class FastEngine(ReferenceEngine):
         while True:
             left = self._horizon - pe.instructions
             exact = left <= LONGEST_PATH
-            translation = None if left <= _SHORT or stuck else self._find(exact)
+            translation = None if left <= self._short or stuck else self._find(exact)
             if translation is not None:
                 free = left if exact else min(left, _MOST_LEFT) - LONGEST_PATH
                 stuck = not self._enter(translation, free) and exact

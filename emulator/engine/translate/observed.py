@@ -17,13 +17,14 @@ from emulator.engine.translate import encode as a64
 from emulator.engine.translate.block import COLD, BlockCode, Exit, ExitKind
 from emulator.engine.translate.engine import FastEngine
 from emulator.engine.translate.layout import CODE, COUNTS, EXIT, META, TEMP
+from emulator.memory.address_space import AddressSpace
 
 if TYPE_CHECKING:
     from emulator.engine.api import ExceptionHandler
     from emulator.engine.translate.facts import Facts
     from emulator.engine.translate.host import CodeHost
     from emulator.engine.translate.versions import Domain, Translation
-    from emulator.memory.address_space import AddressSpace
+    from emulator.memory.interface import Memory
     from emulator.state.pe import Pe
 
 SLOTS = 1 << 19
@@ -67,6 +68,8 @@ class BlockRecord:
     guest: tuple[tuple[int, int], ...]
     starts: tuple[int, ...]
     host: int
+    checked: int
+    """Host addresses of the code: of its beginning, and of the test for the limit before it."""
     cold_at: int
     hot: list[int] = field(default_factory=list)
     cold: list[int] = field(default_factory=list)
@@ -95,17 +98,24 @@ class _Live:
 
 
 class Census:
-    """What all observed engines of a run have translated and counted. `owner_of` tells whose engine one is."""
+    """What all observed engines of a run have translated and counted. `owner_of` tells whose engine one is.
 
-    def __init__(self, owner_of: Callable[[FastEngine], object]) -> None:
+    `longest`: instructions of a block at most; then even the last few before a limit are translated.
+    """
+
+    def __init__(self, owner_of: Callable[[FastEngine], object], longest: int | None = None) -> None:
         self.owner_of = owner_of
+        self.longest = longest
         self.records: dict[tuple[object, ...], BlockRecord] = {}
         self.engines: list[ObservedEngine] = []
+        self.frame: dict[int, str] = {}
+        """Host addresses of the code that every block leaves by, and what it does."""
         self.uncounted = 0
         """Translations for which there was no counter."""
 
-    def engine(self, pe: Pe, memory: AddressSpace, on_exception: ExceptionHandler) -> ObservedEngine:
-        """An engine whose translations are counted here."""
+    def make(self, pe: Pe, memory: Memory, on_exception: ExceptionHandler) -> ObservedEngine:
+        """An engine whose translations are counted here; memory is an address space."""
+        assert isinstance(memory, AddressSpace)
         engine = ObservedEngine(pe, memory, on_exception)
         engine.observe(self)
         return engine
@@ -114,7 +124,9 @@ class Census:
         """All blocks with what has been counted up to now, hottest first."""
         for engine in self.engines:
             engine.settle()
-        return sorted(self.records.values(), key=lambda record: (-record.executed, -record.entries, record.number))
+        return sorted(
+            self.records.values(), key=lambda record: (-record.executed, -record.entries, record.number)
+        )
 
 
 class CountedBlock(BlockCode):
@@ -159,7 +171,12 @@ _B = 0b000101
 
 
 def _increment(slot: int) -> list[int]:
-    return [*a64.mov_imm(META, COUNTS + 8 * slot), a64.ldr(TEMP, META), a64.add_imm(TEMP, TEMP, 1), a64.str_(TEMP, META)]
+    return [
+        *a64.mov_imm(META, COUNTS + 8 * slot),
+        a64.ldr(TEMP, META),
+        a64.add_imm(TEMP, TEMP, 1),
+        a64.str_(TEMP, META),
+    ]
 
 
 class ObservedEngine(FastEngine):
@@ -171,6 +188,8 @@ class ObservedEngine(FastEngine):
         """Count there."""
         self._census = census
         census.engines.append(self)
+        if census.longest is not None:
+            self._short = 0
         self._buffer = mmap.mmap(-1, 8 * SLOTS)
         self._counts = memoryview(self._buffer).cast("Q")
         self._next_slot = 0
@@ -183,6 +202,7 @@ class ObservedEngine(FastEngine):
     def _open(self) -> CodeHost:
         code = super()._open()
         code.map_counts(self._buffer)
+        self._census.frame = {code.ask: "ask", **dict.fromkeys(code.leave, "leave")}
         return code
 
     def _new_slot(self) -> int:
@@ -197,6 +217,8 @@ class ObservedEngine(FastEngine):
         block = CountedBlock(
             self.pe, self.memory, domain.frame, plain.ways, empty.pc, empty.facts, empty.tested, empty.path
         )
+        if self._census.longest is not None:
+            block.longest = self._census.longest
         block.start_counting(self._new_slot)
         return block
 
@@ -212,7 +234,7 @@ class ObservedEngine(FastEngine):
         record = self._record(block, made)
         cold_at = self._cold_at(block, made)
         live = _Live(record, made, exits, block.slot, len(block.words), len(block.cold))
-        record.host, record.cold_at = made.host, cold_at
+        record.host, record.checked, record.cold_at = made.host, made.checked, cold_at
         self._live[id(made)] = live
         return True
 
@@ -243,7 +265,7 @@ class ObservedEngine(FastEngine):
         record = records[key] = BlockRecord(
             len(records) + 1, owner, made.pc, context.c64, context.restricted, made.domain.plain,
             made.domain.frame.exact, made.tested, dict(made.facts), guest, tuple(at for at, _, _ in block.starts),
-            made.host, made.host,
+            made.host, made.checked, made.host,
         )  # fmt: skip
         return record
 
@@ -323,7 +345,9 @@ class ObservedEngine(FastEngine):
         record.entries += entries
         record.executed += executed
         record.hot = _words(code, live.made.host, live.hot_words)
-        record.cold = _words(code, record.cold_at, live.cold_words) if record.host == live.made.host else record.cold
+        record.cold = (
+            _words(code, record.cold_at, live.cold_words) if record.host == live.made.host else record.cold
+        )
 
     def _way(self, code: CodeHost, exit_: Exit, after: int, count: int) -> Way:
         """Where an exit goes now: the branch word, or its stub's, may have been aimed at a translation."""

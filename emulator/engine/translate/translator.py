@@ -16,7 +16,6 @@ from morello_isa import base
 from morello_isa.base import classify
 from morello_isa.decode import Instruction, decode
 
-MAX_STRETCH = 64
 MAX_LEAF = 12
 """Instructions of a function that is written down where it is called."""
 _BRANCHES = (base.Branch, base.BranchConditional, base.CompareBranch, base.TestBranch)
@@ -44,7 +43,7 @@ def translate(block: BlockCode, first: int, fetch: Fetch) -> BlockCode:
             block.advance()
             if not block.pc & PAGE_MASK:
                 break
-        if block.done >= MAX_STRETCH:
+        if block.done >= block.longest:
             break
         word = fetch(block.pc)
     if not block.ended:
