@@ -18,7 +18,11 @@ def parser() -> argparse.ArgumentParser:
     """The options of `morello diff`: its own, and those of `morello run` that make sense here."""
     p = Parser(prog="morello diff", description=__doc__, allow_abbrev=False)
     p.add_argument(
-        "--every", metavar="N", type=positive_count, default=None, help="compare about every N instructions (5000)"
+        "--every",
+        metavar="N",
+        type=positive_count,
+        default=None,
+        help="compare about every N instructions (5000)",
     )
     add_options(p)
     return p

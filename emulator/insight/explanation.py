@@ -28,7 +28,8 @@ class _Observed:
         self.pair: Pair = lockstep.repeat(count, self.census.make)
         self.owners.kernel = self.pair.fast.kernel
         self.records = {
-            (r.pc, r.guest, r.exact, r.tested, tuple(sorted(r.facts.items()))): r for r in self.census.settle()
+            (r.pc, r.guest, r.exact, r.tested, tuple(sorted(r.facts.items()))): r
+            for r in self.census.settle()
         }
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
 
 from emulator.engine.translate import encode as a64
 from emulator.engine.translate.layout import (
@@ -30,7 +30,8 @@ _NAME = r"\1"
 _COUNTING = [a64.ldr(TEMP, META), a64.add_imm(TEMP, TEMP, 1), a64.str_(TEMP, META)]
 
 
-class HostLine(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class HostLine:
     """One emitted word: index in its part, address, text, what the lanes are."""
 
     index: int

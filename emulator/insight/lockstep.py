@@ -87,7 +87,9 @@ class Machine:
         self._descriptors = source.open(), os.open(os.devnull, os.O_WRONLY)
         given, null = self._descriptors
         options = replace(options, max_instructions=None)
-        self.session = session = Session(request, options, streams=(given, null, null), engines=engines, errors=errors)
+        self.session = session = Session(
+            request, options, streams=(given, null, null), engines=engines, errors=errors
+        )
         self.kernel = kernel = session.kernel
         # Files of the host are read only: a change by one machine would be seen by the other.
         session.view.grants = [replace(grant, writable=False) for grant in session.view.grants]

@@ -122,6 +122,13 @@ class CodeHost:
         self._counts_bytes = len(buffer)
         self._uc.mem_map_ptr(_COUNTS_AT, len(buffer), _READ | _WRITE, _address_of(buffer))
 
+    def time(
+        self, run: Callable[[bool], int | None], timed: Callable[[Resolve], Resolve]
+    ) -> None:  # fmt: skip
+        """For a profile: `run` runs in place of this object's, `timed` is put around answers about pages."""
+        self.run = run  # type: ignore[method-assign, assignment]
+        self._resolve, self._resolve_tags = timed(self._resolve), timed(self._resolve_tags)
+
     def _write_frame(self) -> None:
         """Entry and exit, at the start of the code. Translated code stops with WFI: at an address where it is
         told to stop, Unicorn makes a translation each time and never frees it. It wants to be told one all the
