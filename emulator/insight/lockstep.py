@@ -232,7 +232,7 @@ class Lockstep:
     def _bisect(
         self, bad: int, found: list[Difference], longest: int | None, progress: Callable[[int], None]
     ) -> Found:  # fmt: skip
-        good = self.stops[-1] if self.stops else 0
+        good, bad, found = self._last_good(bad, found, longest)
         while bad - good > 1:
             middle = (good + bad) // 2
             progress(middle)
@@ -242,6 +242,24 @@ class Lockstep:
             else:
                 good = middle
         return Found(bad, found, longest)
+
+    def _last_good(
+        self, bad: int, found: list[Difference], longest: int | None
+    ) -> tuple[int, int, list[Difference]]:  # fmt: skip
+        """(good, bad, found): a stop without a difference, and the first one looked at after it that has one.
+
+        The first run's last good stop need not be good with shorter blocks, which show more.
+        """
+        if longest is None:
+            return self.stops[-1] if self.stops else 0, bad, found
+        back = 1
+        while back <= len(self.stops):
+            stop = self.stops[-back]
+            there = self._differences_at(stop, longest)
+            if not there:
+                return stop, bad, found
+            bad, found, back = stop, there, 2 * back
+        return 0, bad, found
 
     def _differences_at(self, count: int, longest: int | None) -> list[Difference]:
         pair = self.repeat(count, None if longest is None else Census(lambda _: None, longest).make)
@@ -254,6 +272,7 @@ class Lockstep:
         """A pair that has run to a count, with the stops that the first run made."""
         pair = self.pair(fast=fast)
         for stop in self.stops:
-            pair.advance(stop)
+            if stop < count:
+                pair.advance(stop)
         pair.advance(count)
         return pair
