@@ -17,7 +17,6 @@ from emulator.engine.translate.block import COLD, BlockCode, Exit, ExitKind
 from emulator.engine.translate.contexts import plain_ddc
 from emulator.engine.translate.emit_jump import (
     PREDICTED_BRANCH,
-    PREDICTIONS,
     SENTRY,
     table_index,
 )
@@ -54,7 +53,8 @@ _STUB_WORDS = 3
 _FAMILY_TABLES = 16
 """Tables that are not used for facts."""
 _FAILURES = 2
-"""An instruction whose quick form failed that often gets its general form."""
+"""An instruction whose quick form failed that often gets another form: its checks are its own only; then they
+allow what is rare."""
 
 
 class Counters:
@@ -108,6 +108,8 @@ class FastEngine(ReferenceEngine):
         self._order: list[int] = []
         self._translations: list[Translation] = []
         self._tables: dict[tuple[object, ...], int] = {}
+        self._fact_tables: dict[tuple[object, ...], list[tuple[int, Facts]]] = {}
+        self._next_table = 0
         self._by_meta: dict[tuple[object, ...], Domain] = {}
         self._failures: dict[int, int] = {}
         self._revision = -1
@@ -131,6 +133,8 @@ class FastEngine(ReferenceEngine):
         self._order.clear()
         self._translations.clear()
         self._tables.clear()
+        self._fact_tables.clear()
+        self._next_table = 0
         self.counters.flushes += 1
         if self._code is not None:
             self._code.forget_code()
@@ -155,26 +159,26 @@ class FastEngine(ReferenceEngine):
         )
 
     def table_for(self, domain: Domain, facts: Facts) -> tuple[int, Facts]:
-        """See `Ways.table`."""
-        key = (domain.family, tuple(sorted(facts.items()))) if facts else domain.family
-        table = self._tables.get(key)
-        if table is not None:
-            return table, facts
-        if len(self._tables) >= TABLES - _FAMILY_TABLES or self._code is None:
-            return self._poorer_table(domain, facts)
-        table = self._tables[key] = len(self._tables)
-        self._code.clear_table(table)
+        """See `Ways.table`. When there are no more tables, the one for the most of the facts."""
+        if not facts or self._code is None:
+            return domain.frame.table, {}
+        tables = self._fact_tables.setdefault(domain.family, [])
+        best, most = domain.frame.table, Facts()
+        for table, fewer in tables:
+            if len(fewer) > len(most) and covers(facts, fewer):
+                best, most = table, fewer
+        if len(most) == len(facts) or self._next_table >= TABLES - _FAMILY_TABLES:
+            return best, most
+        table = self._new_table()
+        tables.append((table, facts))
         return table, facts
 
-    def _poorer_table(self, domain: Domain, facts: Facts) -> tuple[int, Facts]:
-        """The table for the most of the facts that there is."""
-        best, most = domain.frame.table, Facts()
-        for key, table in self._tables.items():
-            if len(key) == 2 and key[0] == domain.family:
-                fewer = dict(key[1])
-                if len(fewer) > len(most) and covers(facts, fewer):
-                    best, most = table, fewer
-        return best, most
+    def _new_table(self) -> int:
+        assert self._code is not None
+        table = self._next_table
+        self._next_table += 1
+        self._code.clear_table(table)
+        return table
 
     def _domain(self, exact: bool) -> Domain:
         """The domain of the current context, made if need be; its family has a table."""
@@ -186,14 +190,14 @@ class FastEngine(ReferenceEngine):
         domain = self._domains.get((context, plain, exact))
         if domain is not None:
             return domain
-        code = self._code or self._open()
+        if self._code is None:
+            self._open()
         family = family_of(context, plain, exact)
         table = self._tables.get(family)
         if table is None:
-            if len(self._tables) == TABLES:
+            if self._next_table == TABLES:
                 self._flush()
-            table = self._tables[family] = len(self._tables)
-            code.clear_table(table)
+            table = self._tables[family] = self._new_table()
         domain = Domain(context, plain, exact, self.pe.pcc, self._window, table)
         self._domains[domain.key] = domain
         self._by_meta[family, context.pcc_hi, context.c64] = domain
@@ -229,8 +233,8 @@ class FastEngine(ReferenceEngine):
         return domain.find(anywhere) or self._translate(domain, domain.new_version(anywhere))
 
     def _translate(self, domain: Domain, empty: Translation, near: Exit | None = None) -> Translation | None:
-        """Fill in a translation, for the way on from `near`. None where fetching faults, or when the cache has
-        to be emptied first."""
+        """Fill in a translation, for the way on from `near`. None where fetching faults, or when the cache
+        has to be emptied first."""
         started = perf_counter()
         pc = empty.pc
         try:
@@ -454,17 +458,22 @@ class FastEngine(ReferenceEngine):
             self._quick_form_failed(translation, pc)
 
     def _quick_form_failed(self, translation: Translation, pc: int) -> None:
-        """The reference engine found nothing wrong: after a while use the general form instead."""
-        failures = self._failures[pc] = self._failures.get(pc, 0) + 1
+        """The reference engine found nothing wrong: after a while use another form."""
         domain = translation.domain
-        if failures < _FAILURES or self._drop or pc in domain.general or not self._is_current(domain):
+        if self._drop or not self._is_current(domain):
             return
-        domain.general.add(pc)
+        if pc not in domain.changed_forms[translation.forms :]:
+            failures = self._failures[pc] = self._failures.get(pc, 0) + 1
+            if failures % _FAILURES or not domain.other_form(pc):
+                return
         code = self._code
         versions = domain.blocks[translation.pc]
         assert code is not None
+        if translation not in versions:
+            return
         versions.remove(translation)
         again = Translation(domain, translation.pc, translation.facts, translation.tested, translation.path)
+        again.improved = translation.improved
         self._adopt(domain)
         if self._translate(domain, again) is None:
             return
@@ -502,7 +511,7 @@ class FastEngine(ReferenceEngine):
     def _predict(code: CodeHost, exit_: Exit, value: int, hi: int, host: int) -> None:
         """Use one of the site's predictions for a target; what they can't hold is the table's."""
         used = len(exit_.targets)
-        if value in exit_.targets or used == PREDICTIONS:
+        if value in exit_.targets or used == len(exit_.predictions):
             return
         if not used and exit_.capability:
             exit_.hi = hi
@@ -510,7 +519,7 @@ class FastEngine(ReferenceEngine):
         at = exit_.predictions[used]
         branch = at + 4 * PREDICTED_BRANCH
         word = a64.retarget(code.words[branch - CODE >> 2], host - branch)
-        if hi != exit_.hi or word is None or used + 1 == PREDICTIONS:
+        if hi != exit_.hi or word is None or used + 1 == len(exit_.predictions):
             code.patch(exit_.gate, [a64.NOP])
         if hi != exit_.hi or word is None:
             return
