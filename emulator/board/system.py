@@ -33,11 +33,16 @@ _RECURSION_LIMIT = 8
 _CHUNK = 200_000
 _INTERACTIVE_CHUNK = 20_000
 _DAIF_I = 2
+ENGINES = ("reference", "fast")
 INTERRUPTS = (FaultKind.IRQ, FaultKind.FIQ, FaultKind.SERROR)
 
 
 def make_engine(name: str, pe: Pe, memory: Mmu, handler: Callable[[Pe, PeFault], None]) -> Engine:
-    """The engine called `name` ("reference"). Raises KeyError for an unknown name."""
+    """The engine called `name`, one of `ENGINES`. Raises KeyError for an unknown name."""
+    if name == "fast":
+        from emulator.engine.translate.engine import FastEngine
+
+        return FastEngine(pe, memory, handler)
     if name != "reference":
         raise KeyError(name)
     from emulator.engine.reference import ReferenceEngine

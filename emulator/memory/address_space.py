@@ -16,6 +16,7 @@ from enum import IntFlag
 from typing import Protocol
 
 from emulator.faults import FaultKind, MemoryAbort
+from emulator.memory.direct import DirectBuffer
 from emulator.memory.frames import FramePool, OutOfFramesError
 from emulator.memory.interface import GRANULE, PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, Access, PageWindow
 
@@ -127,6 +128,7 @@ class AddressSpace:
         self.read_pages: dict[int, PageWindow] = {}
         self.write_pages: dict[int, PageWindow] = {}
         self.on_code_change: Callable[[], None] = _nothing
+        self.code_spaces = (0, 0)
         self.revision = 0
         """Changes when a page's frame or rights may have been taken away (copies of an engine are stale)."""
         self._areas: list[Area] = []
@@ -202,12 +204,12 @@ class AddressSpace:
     def context_changed(self) -> None:
         """User space has one translation context."""
 
-    def direct(self, va: int, write: bool) -> int | None:
-        """The frame behind `va` if accesses of that kind may go straight to it, capabilities included.
+    def buffers(self) -> list[DirectBuffer]:
+        """See `DirectMemory.buffers`: a place is a frame."""
+        return [DirectBuffer(0, self.pool.ram.data, self.pool.tags)]
 
-        None where an access must be made by `read`, `write` and so on: it would abort, change code, or the
-        page is shared memory (no tags). Valid until `revision` changes.
-        """
+    def direct(self, va: int, write: bool, tags: bool, capabilities: bool) -> int | None:  # noqa: ARG002
+        """See `DirectMemory.direct`. Shared memory has no tags: stores to it are refused."""
         page = va >> PAGE_SHIFT
         if page in self._code and write:
             return None

@@ -26,7 +26,7 @@ class FramePool:
         self.limit = limit
         self.ram = RamRegion("process memory", 0, limit)
         self._data = memoryview(self.ram.data)
-        self.tags = RamRegion("process tags", 0, limit).data
+        self.tags = self.ram.tags
         self._tags = memoryview(self.tags)
         self._references: dict[int, int] = {}
         self._free: list[int] = []

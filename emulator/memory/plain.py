@@ -19,6 +19,7 @@ class PlainMemory:
         self.read_pages: dict[int, PageWindow] = {}
         self.write_pages: dict[int, PageWindow] = {}
         self.on_code_change: Callable[[], None] = _nothing
+        self.code_spaces = (0, 0)
         for page in range(pages):
             window = PageWindow(
                 self._data[page << PAGE_SHIFT : page + 1 << PAGE_SHIFT],

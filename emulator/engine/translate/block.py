@@ -12,6 +12,7 @@ from enum import IntEnum
 from emulator.engine.context import Context
 from emulator.engine.translate import encode as a64
 from emulator.engine.translate.checks import decode_window
+from emulator.engine.translate.contexts import clean_address, demands_alignment, plain_permissions
 from emulator.engine.translate.layout import (
     BAD,
     CSP,
@@ -36,13 +37,11 @@ from emulator.engine.translate.layout import (
 from emulator.memory.interface import Memory
 from emulator.semantics.site import Site
 from emulator.state.pe import Pe
-from morello_isa.capability import OTYPE_FIELD, PERMISSIONS_SHIFT
 from morello_isa.permissions import Perm
 
 LOAD, STORE = int(Perm.LOAD), int(Perm.STORE)
 LOAD_CAPABILITY = int(Perm.LOAD | Perm.LOAD_CAP | Perm.MUTABLE_LOAD)
 STORE_CAPABILITY = int(Perm.STORE | Perm.STORE_CAP | Perm.STORE_LOCAL_CAP)
-_ADDRESS_MASK = (1 << 56) - 1
 _REACH = 4095
 """Offsets that a shared check can cover, in bytes on either side."""
 
@@ -120,19 +119,8 @@ class BlockCode:
         self._origins: dict[int, tuple[Origin, int]] = {}
         self._known_alignment = 1
         self._aligned_sp = False
-        self._fixed_permissions = context.ddc_hi >> PERMISSIONS_SHIFT if self._plain_ddc() else 0
-
-    def _plain_ddc(self) -> bool:
-        """A64 code: DDC covers whatever can be mapped (addresses from 2^48 on never are)."""
-        context = self.context
-        return (
-            context.ddc_tag
-            and not context.ddc_hi & OTYPE_FIELD
-            and context.ddc_base == 0
-            and context.ddc_limit >= 1 << 48
-            and context.tbi0
-            and not context.cctlr & 4
-        )
+        self._fixed_permissions = plain_permissions(context)
+        self.aligned = demands_alignment(context)
 
     @property
     def site(self) -> Site:
@@ -393,7 +381,7 @@ class BlockCode:
         if one_page and not (known and offset % 16 == 0 and size <= 16):
             poisoned = self._crossing(at, size, poisoned)
         self._known_alignment = (offset & 15) & -(offset & 15) or 16 if known else 1
-        self.emit(a64.and_imm(META, at, _ADDRESS_MASK))
+        self.emit(*clean_address(self.context, META, at, TEMP))
         return self._poison(META, poisoned)
 
     def indexed_address(
@@ -416,7 +404,7 @@ class BlockCode:
                 poisoned = self._misaligned(TEMP, align, poisoned)
             if one_page:
                 poisoned = self._crossing(TEMP, size, poisoned)
-            self.emit(a64.and_imm(META, TEMP, _ADDRESS_MASK))
+            self.emit(*clean_address(self.context, META, TEMP, TEMP2))
             return self._poison(META, poisoned)
         value = self.window(n)
         if n == CSP and self.context.check_sp:
@@ -455,7 +443,7 @@ class BlockCode:
 
     def _poison(self, at: int, poisoned: bool) -> int:
         if poisoned:
-            self.emit(a64.and_imm(BAD, BAD, 1 << 63), a64.eor(META, at, BAD))
+            self.emit(a64.orr_asr(META, at, BAD, 63))
             return META
         return at
 

@@ -113,14 +113,15 @@ def _access(
     permissions = LOAD if insn.is_load else STORE
     if not block.may_access(permissions):
         return None
+    align = insn.size if block.aligned else 1
     if insn.mode == "register":
         assert isinstance(insn, base.LoadStore)
         return block.indexed_address(
-            insn.n, insn.m, insn.option, insn.shift, size, permissions, one_page=one_page
+            insn.n, insn.m, insn.option, insn.shift, size, permissions, align=align, one_page=one_page
         )
     offset = 0 if insn.mode == "post" else insn.offset
     result = insn.offset if insn.mode in ("pre", "post") else 0
-    return block.address(insn.n, offset, size, permissions, one_page=one_page, result=result)
+    return block.address(insn.n, offset, size, permissions, align=align, one_page=one_page, result=result)
 
 
 def load_store(block: BlockCode, insn: base.LoadStore) -> bool:

@@ -41,6 +41,11 @@ def orr_lsr(d: int, n: int, m: int, shift: int) -> int:
     return 0xAA400000 | m << 16 | shift << 10 | n << 5 | d
 
 
+def orr_asr(d: int, n: int, m: int, shift: int) -> int:
+    """Xd = Xn | Xm >> shift, the sign extended."""
+    return 0xAA800000 | m << 16 | shift << 10 | n << 5 | d
+
+
 def orn(d: int, n: int, m: int, lsl: int = 0) -> int:
     """Xd = Xn | ~(Xm << lsl)."""
     return 0xAA200000 | m << 16 | lsl << 10 | n << 5 | d

@@ -10,9 +10,10 @@ from bisect import bisect_right
 from typing import TYPE_CHECKING
 
 from emulator.engine.context import Context
-from emulator.engine.reference import Block, ReferenceEngine
+from emulator.engine.reference import ReferenceEngine
 from emulator.engine.translate import encode as a64
 from emulator.engine.translate.block import BlockCode, Exit, ExitKind
+from emulator.engine.translate.contexts import family, is_translatable
 from emulator.engine.translate.emit_jump import (
     PREDICTED_BRANCH,
     PREDICTED_META,
@@ -40,7 +41,7 @@ from emulator.engine.translate.layout import (
 )
 from emulator.engine.translate.translator import translate
 from emulator.faults import MemoryAbort, PeFault
-from emulator.memory.address_space import AddressSpace
+from emulator.memory.direct import DirectMemory
 from emulator.state.pe import Pe
 from emulator.state.registers import SP_SLOT
 from morello_isa.capability import OTYPE_FIELD, Capability
@@ -71,21 +72,19 @@ class Translation:
 
 
 class Domain:
-    """The translations under one context; `anchor` is a PCC of that context, `window` where it may fetch."""
+    """The translations under one context in one code space; `anchor` is a PCC of that context, `window` where it
+    may fetch."""
 
-    __slots__ = ("anchor", "blocks", "context", "family", "table", "window")
+    __slots__ = ("anchor", "blocks", "context", "family", "space", "table", "window")
 
-    def __init__(self, context: Context, anchor: Capability, window: tuple[int, int]) -> None:
+    def __init__(self, context: Context, space: int, anchor: Capability, window: tuple[int, int]) -> None:
         self.window = window
+        self.space = space
         self.table = 0
         self.context = context
         self.anchor = anchor
         self.blocks: dict[int, Translation] = {}
-        self.family = (
-            context.el, context.bank, context.restricted, context.cctlr, context.cap_trap, context.fp_trap,
-            context.check_sp, context.ddc_tag, context.ddc_hi, context.ddc_base, context.ddc_limit,
-        )  # fmt: skip
-        """Contexts that translated code may pass between: they differ in PCC and C64 only."""
+        self.family = family(context, space)
 
 
 class Counters:
@@ -99,10 +98,10 @@ class Counters:
 
 
 class FastEngine(ReferenceEngine):
-    """See `emulator.engine.api.Engine`. For process mode: memory is an `AddressSpace`."""
+    """See `emulator.engine.api.Engine`."""
 
-    def __init__(self, pe: Pe, memory: AddressSpace, on_exception: ExceptionHandler) -> None:
-        self._domains: dict[Context, Domain] = {}
+    def __init__(self, pe: Pe, memory: DirectMemory, on_exception: ExceptionHandler) -> None:
+        self._domains: dict[tuple[Context, int], Domain] = {}
         super().__init__(pe, memory, on_exception)
         self.space = memory
         self.counters = Counters()
@@ -139,20 +138,19 @@ class FastEngine(ReferenceEngine):
         self._families.clear()
 
     def _open(self) -> CodeHost:
-        pool = self.space.pool
-        code = self._code = CodeHost(self.pe.file, pool.ram.data, pool.tags, self.space.direct)
+        code = self._code = CodeHost(self.pe.file, self.space)
         self._free = code.first_free
         return code
 
-    def _domain(self, context: Context) -> Domain:
+    def _domain(self, context: Context, space: int) -> Domain:
         """The domain of the current context, which is made; its family gets a table."""
-        domain = self._domains[context] = Domain(context, self.pe.pcc, self._window)
+        domain = self._domains[context, space] = Domain(context, space, self.pe.pcc, self._window)
         code = self._code or self._open()
         table = self._families.get(domain.family)
         if table is None:
             if len(self._families) == TABLES:
                 self._flush()
-                self._domains[context] = domain
+                self._domains[context, space] = domain
             table = self._families[domain.family] = len(self._families)
             code.clear_table(table)
         domain.table = table
@@ -180,7 +178,10 @@ class FastEngine(ReferenceEngine):
             self._flush()
         context = self._context
         assert context is not None
-        domain = self._domains.get(context) or self._domain(context)
+        if not is_translatable(context):
+            return None
+        space = self.memory.code_spaces[self.pe.pc >> 63]
+        domain = self._domains.get((context, space)) or self._domain(context, space)
         return domain.blocks.get(self.pe.pc) or self._translate(domain)
 
     def _translate(self, domain: Domain) -> Translation | None:
@@ -199,7 +200,7 @@ class FastEngine(ReferenceEngine):
         size = 4 * (len(made.words) + 3 * len(made.exits))
         if self._free + size - CODE > CODE_BYTES or self._drop:
             self._flush()
-            self._free, domain = code.first_free, self._domain(domain.context)
+            self._free, domain = code.first_free, self._domain(domain.context, domain.space)
             return self._translate(domain)
         host = self._free
         self._free = host + size + (-size % 16)
@@ -243,9 +244,11 @@ class FastEngine(ReferenceEngine):
         """Run translated code from there, at most `left` instructions; deal with the way it comes back."""
         code = self._code
         assert code is not None
-        if self._revision != self.space.revision:
+        capabilities = translation.domain.context.cap_trap is None
+        if self._revision != self.space.revision or code.capabilities != capabilities:
             self._revision = self.space.revision
             code.forget_pages()
+        code.capabilities = capabilities
         self.counters.entries += 1
         self._spill(left)
         q = self._q
@@ -324,7 +327,8 @@ class FastEngine(ReferenceEngine):
 
     def _is_current(self, translation: Translation) -> bool:
         """Its code has not been dropped meanwhile."""
-        return self._domains.get(translation.domain.context) is translation.domain
+        domain = translation.domain
+        return self._domains.get((domain.context, domain.space)) is domain
 
     @staticmethod
     def _predict(code: CodeHost, exit_: Exit, value: int, hi: int, host: int) -> None:
@@ -403,12 +407,7 @@ class FastEngine(ReferenceEngine):
         pe.pcc = domain.anchor
         pe.pstate.c64 = context.c64
         pe.context_stale = False
-        self._context = context
-        caches = self._caches.get(context)
-        if caches is None:
-            no_blocks: dict[int, Block] = {}
-            caches = self._caches[context] = (no_blocks, {})
-        self._blocks, self._singles = caches
+        self._enter_context(context, self._spaces)
         self._window = domain.window
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import mmap
 from array import array
-from collections.abc import Callable
 from typing import Any
 
 import unicorn
@@ -18,8 +17,9 @@ from emulator.engine.translate.layout import (
     CODE,
     EXIT,
     FIRST_LANE,
-    GUEST_TOP,
+    GUEST_SPAN,
     KEPT,
+    POISONED,
     SHADOW,
     SPILL,
     STATE,
@@ -30,6 +30,7 @@ from emulator.engine.translate.layout import (
     TABLES,
     TARGET,
 )
+from emulator.memory.direct import DirectMemory
 from emulator.memory.interface import PAGE_MASK, PAGE_SIZE
 from emulator.state.registers import (
     FPCR_SLOT,
@@ -47,13 +48,11 @@ _TABLE_BYTES = TABLES * TABLE_BYTES
 _EMPTY_TABLE = array("Q", [NO_ADDRESS, 0, 0, 0]) * TABLE_ENTRIES
 # Where the buffers are in Unicorn's physical address space.
 _STATE_AT, _TABLE_AT, _CODE_AT, _DATA_AT, _TAGS_AT = 1 << 28, 1 << 29, 1 << 32, 1 << 40, 1 << 41
+_UPPER = 0xFFFF
+"""Bits 63:48 of guest addresses in the upper half."""
 _READ, _WRITE, _EXEC = unicorn.UC_PROT_READ, unicorn.UC_PROT_WRITE, unicorn.UC_PROT_EXEC
 _FIRST_FILLS, _MOST_FILLS = 200, 12_000
 """Unicorn doubles its TLB at a flush that finds it well used: flush after that many answers, then twice."""
-
-Resolve = Callable[[int, bool], int | None]
-"""(virtual address, for writing) -> byte offset of its frame, or None: the reference engine's business."""
-
 
 def _address_of(buffer: mmap.mmap) -> int:
     return ctypes.addressof(ctypes.c_char.from_buffer(buffer))
@@ -62,15 +61,15 @@ def _address_of(buffer: mmap.mmap) -> int:
 class CodeHost:
     """One Unicorn instance. `code` and `table` are the buffers that it executes and reads."""
 
-    def __init__(
-        self, file: RegisterFile, data: mmap.mmap, tags: mmap.mmap, resolve: Resolve
-    ) -> None:  # fmt: skip
+    def __init__(self, file: RegisterFile, memory: DirectMemory) -> None:
         self.code = mmap.mmap(-1, CODE_BYTES)
         self.words = memoryview(self.code).cast("I")
         table = mmap.mmap(-1, _TABLE_BYTES)
         words = memoryview(table).cast("Q")
         self.tables = [words[i * _TABLE_WORDS : (i + 1) * _TABLE_WORDS] for i in range(TABLES)]
-        self._resolve = resolve
+        self._memory = memory
+        self.capabilities = True
+        """The code that is running may store tagged capabilities."""
         uc: Any = binding.Uc(unicorn.UC_ARCH_ARM64, unicorn.UC_MODE_ARM)
         uc.ctl_set_page_size(PAGE_SIZE)
         uc.ctl_set_cpu_model(arm64_const.UC_CPU_ARM64_MAX)
@@ -78,14 +77,16 @@ class CodeHost:
         uc.mem_map_ptr(_STATE_AT, STATE_BYTES, both, file.address)
         uc.mem_map_ptr(_TABLE_AT, _TABLE_BYTES, both, _address_of(table))
         uc.mem_map_ptr(_CODE_AT, CODE_BYTES, _READ | _EXEC, _address_of(self.code))
-        uc.mem_map_ptr(_DATA_AT, len(data), both, _address_of(data))
-        uc.mem_map_ptr(_TAGS_AT, len(tags), both, _address_of(tags))
+        buffers = memory.buffers()
+        for buffer in buffers:
+            uc.mem_map_ptr(_DATA_AT + buffer.place, len(buffer.data), both, _address_of(buffer.data))
+            uc.mem_map_ptr(_TAGS_AT + buffer.place, len(buffer.tags), both, _address_of(buffer.tags))
         uc.ctl_set_tlb_mode(unicorn.UC_TLB_VIRTUAL)
         uc.hook_add(unicorn.UC_HOOK_TLB_FILL, self._fill)
         self._uc = uc
         self._fills, self._fills_limit = 0, _FIRST_FILLS
         self._error: BaseException | None = None
-        self._buffers = (table, data, tags)
+        self._buffers = (table, buffers)
         start = ctypes.cast(binding.uclib.uc_emu_start, ctypes.c_void_p).value or 0
         self._start = ctypes.CFUNCTYPE(
             ctypes.c_int, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_size_t
@@ -168,14 +169,16 @@ class CodeHost:
             self.forget_pages()
         page = address & ~PAGE_MASK
         space = address >> 48
-        shadow = SHADOW <= page < SHADOW + GUEST_TOP
-        if not space or shadow:
+        shadow = SHADOW - GUEST_SPAN <= page < SHADOW + GUEST_SPAN
+        if space in (0, _UPPER) or shadow:
             write = access == unicorn.UC_MEM_WRITE
-            va = page - SHADOW if shadow else page
-            frame = self._resolve(va, write)
-            if frame is None:
+            va = page - SHADOW & a64.MASK64 if shadow else page
+            if access == unicorn.UC_MEM_FETCH or va == POISONED:
                 return False
-            entry.paddr = (_TAGS_AT if shadow else _DATA_AT) + frame
+            place = self._memory.direct(va, write, shadow, self.capabilities)
+            if place is None:
+                return False
+            entry.paddr = (_TAGS_AT if shadow else _DATA_AT) + place
             entry.perms = _READ | _WRITE if write else _READ
         elif space == CODE >> 48:
             if access != unicorn.UC_MEM_FETCH:

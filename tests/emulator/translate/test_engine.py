@@ -161,7 +161,7 @@ def test_memory_is_shared_with_slow_accesses() -> None:
 def test_an_error_of_the_host_comes_out_as_itself() -> None:
     fast = pair_of(["ldr x9, [csp]", "b #-4"])[1]
 
-    def fail(_va: int, _write: bool) -> int | None:
+    def fail(*_: object) -> int | None:
         raise OSError("the disk is gone")
 
     fast.space.direct = fail  # type: ignore[method-assign]
