@@ -399,12 +399,12 @@ class BlockCode:
                     poisoned = self._misaligned(value, 16, False)
                     self._aligned_sp = True
             index = self.read(m, TEMP2)
-            self.emit(a64.add_extended(TEMP, value, index, option, shift))
+            self.emit(a64.add_extended(META, value, index, option, shift))
             if align > 1:
-                poisoned = self._misaligned(TEMP, align, poisoned)
+                poisoned = self._misaligned(META, align, poisoned)
             if one_page:
-                poisoned = self._crossing(TEMP, size, poisoned)
-            self.emit(*clean_address(self.context, META, TEMP, TEMP2))
+                poisoned = self._crossing(META, size, poisoned)
+            self.emit(*clean_address(self.context, META, META, TEMP))
             return self._poison(META, poisoned)
         value = self.window(n)
         if n == CSP and self.context.check_sp:
