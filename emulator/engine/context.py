@@ -20,8 +20,8 @@ SCTLR_A, SCTLR_SA, SCTLR_SA0 = 2, 8, 16
 class Context:
     """Everything static. `pcc_*` describe PCC without its value, `ddc_*` likewise DDC.
 
-    `unprivileged` tells whether LDTR and STTR have EL0's rights here. `device_memory`: stage 1 is off, so that
-    all data are in Device memory, where accesses have to be aligned.
+    `unprivileged` tells whether LDTR and STTR have EL0's rights here. `device_memory`: stage 1 is off, so
+    that all data are in Device memory, where accesses have to be aligned.
     `high_kept`: addresses with ones in bits 63:55 are taken as they are, with TBI or without. `cap_trap` and
     `fp_trap` are the levels that Morello and SIMD&FP instructions trap to, or None.
     """

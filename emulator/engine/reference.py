@@ -59,9 +59,7 @@ class ReferenceEngine:
         """Called with (pc, word) before each instruction while set; the engine then runs one at a time."""
         self.crossings = 0
         self._host = ArithmeticHost(pe.file, self.forget_code)
-        self._caches: dict[
-            tuple[Context, tuple[int, int]], tuple[dict[int, Block], dict[int, Block]]
-        ] = {}
+        self._caches: dict[tuple[Context, tuple[int, int]], tuple[dict[int, Block], dict[int, Block]]] = {}
         self._blocks: dict[int, Block] = {}
         self._singles: dict[int, Block] = {}
         self._context: Context | None = None
@@ -368,9 +366,9 @@ class ReferenceEngine:
             action()
 
 
-def _reads_time(word: int) -> bool:
-    """MRS of a counter (CNTPCT_EL0, CNTVCT_EL0): time is the exact count, so it starts a block."""
-    return word & 0xFFFFFF00 == 0xD53BE000
+def _uses_time(word: int) -> bool:
+    """MRS or MSR of a counter or timer (CRn is 14): time is the exact count, so it starts a block."""
+    return word & 0xFFD0F000 == 0xD510E000
 
 
 class _Builder:
@@ -391,7 +389,7 @@ class _Builder:
         word: int | None = first_word
         pc = start
         while word is not None:
-            if self._words and _reads_time(word):
+            if self._words and _uses_time(word):
                 break
             bound = bind(engine.site(pc, word))
             if bound.operands is not None:

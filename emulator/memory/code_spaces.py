@@ -96,8 +96,8 @@ class CodeSpaces:
             space.pages.clear()
 
     def verify(self, region: int | None) -> bool:
-        """After TLB maintenance in a 1 GiB region (VA bits 55:30) or anywhere: give new numbers to mappings whose
-        code moved. True if there are any."""
+        """After TLB maintenance in a 1 GiB region (VA bits 55:30) or anywhere: give new numbers to mappings
+        whose code moved. True if there are any."""
         moved = {space for space in self._spaces.values() if not self._holds(space, None, region)}
         for table in (self._exact, self._similar):
             for key in [k for k, space in table.items() if space in moved]:

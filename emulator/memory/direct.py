@@ -15,8 +15,8 @@ from emulator.memory.interface import Memory
 
 @dataclass(frozen=True, slots=True)
 class DirectBuffer:
-    """Host memory from `place` (a multiple of 4096) on. The tag of the granule at offset n of `data` is byte n
-    of `tags`, which is as long; of each 16 bytes of `tags` only the first is used."""
+    """Host memory from `place` (a multiple of 4096) on. The tag of the granule at offset n of `data` is byte
+    n of `tags`, which is as long; of each 16 bytes of `tags` only the first is used."""
 
     place: int
     data: mmap.mmap
@@ -34,7 +34,7 @@ class DirectMemory(Memory, Protocol):
         """All host memory; the same for the life of the memory."""
 
     def direct(self, va: int, write: bool, tags: bool, capabilities: bool) -> int | None:
-        """The place of the page of `va` if aligned accesses of that kind may be made there without asking again.
+        """The place of the page of `va` if aligned accesses of that kind may be made there without asking.
 
         Called when the guest makes such an access, to data or (`tags`) to tags: reading tags is loading a
         capability, writing them storing anything. `capabilities`: the code may store tagged capabilities;

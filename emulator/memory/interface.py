@@ -59,8 +59,8 @@ class PageWindow:
 
 
 class DeviceAccess(Exception):
-    """An instruction in the middle of a block reached a device: nothing has happened yet. The engine executes it
-    again on its own, so that the device sees the exact time and its interrupts come at the exact place."""
+    """An instruction in the middle of a block reached a device: nothing has happened yet. The engine executes
+    it again on its own, so that the device sees the exact time and its interrupts come at the exact place."""
 
 
 class Memory(Protocol):

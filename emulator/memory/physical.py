@@ -3,7 +3,8 @@
 RAM is an anonymous, lazily committed mapping of the host (data) plus a second one for tags, so that 4 GiB of
 RAM cost nothing until they are touched. The tag of a granule is the byte of `tags` at the granule's own
 offset (the other 15 bytes stay unused): a page of tags for every page of data, as an engine maps them. Tags
-can only be set by a capability store: every other write, DMA included, clears the tag of each granule it touches.
+can only be set by a capability store: every other write, DMA included, clears the tag of each granule that
+it touches.
 
     memory = PhysicalMemory()
     memory.add_ram("ram", 0x8000_0000, 1 << 30)

@@ -8,6 +8,8 @@ import pytest
 
 from emulator.cli.main import main
 
+pytestmark = pytest.mark.usefixtures("both_engines")
+
 EXAMPLE = Path(__file__).parents[2] / "guest" / "examples" / "baremetal"
 EXPECTED = b"""hello from the board
 timer interrupt taken

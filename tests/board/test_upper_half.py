@@ -12,6 +12,8 @@ from morello_isa.capability import CAP_MAX
 from tests.board.tables import LC_SHIFT, SC, TG0, TG1, VALID_AF, Tables
 from tests.board.test_boot import assemble
 
+pytestmark = pytest.mark.usefixtures("both_engines")
+
 TOP = 0xFFFF_FF80_0000_0000
 PROGRAM = """
         mov x4, #100

@@ -22,7 +22,7 @@ def is_translatable(context: Context) -> bool:
 
 
 def family(context: Context, space: int) -> tuple[object, ...]:
-    """Equal families: translated code may pass from one context to the other. They differ in PCC and C64 only.
+    """Equal families: translated code may pass from one context to the other. Only PCC and C64 differ.
 
     `space` is the code space that the code is in (see `Memory.code_spaces`).
     """
@@ -58,7 +58,7 @@ def clean_address(context: Context, result: int, at: int, scratch: int) -> list[
     """Host X`result` := guest address X`at` of A64 code as Unicorn's TLB sees it; X`scratch` is lost.
 
     Addresses that translation takes for equal become equal; all that it refuses stay outside the two
-    ranges that are ever mapped (bits 63:48 all equal) and outside the translator's own memory (see layout.py).
+    ranges that are ever mapped (bits 63:48 all equal) and outside the translator's own memory (layout.py).
     """
     if _is_low_only(context):
         return [a64.and_imm(result, at, _LOW_56)]
@@ -66,7 +66,11 @@ def clean_address(context: Context, result: int, at: int, scratch: int) -> list[
         return [a64.sbfx(result, at, 0, 56)]
     if context.tbi0:
         # Bit 55 clear: the top byte goes. Set: all stays, and a wrong top byte is refused.
-        return [a64.sbfx(scratch, at, 55, 1), a64.orr_imm(scratch, scratch, _LOW_56), a64.and_(result, at, scratch)]
-    # A right top byte is that of the sign extension: all stays. A wrong one stays, too, and is refused; so that
-    # it can't be the translator's 0x40, its bit 62 goes to bit 53, which those addresses have clear.
+        return [
+            a64.sbfx(scratch, at, 55, 1),
+            a64.orr_imm(scratch, scratch, _LOW_56),
+            a64.and_(result, at, scratch),
+        ]
+    # A right top byte is that of the sign extension: all stays. A wrong one stays, too, and is refused; so
+    # that it can't be the translator's 0x40, its bit 62 goes to bit 53, which those addresses have clear.
     return [a64.sbfx(scratch, at, 0, 56), a64.eor(scratch, scratch, at), a64.orr_lsr(result, at, scratch, 9)]

@@ -72,8 +72,8 @@ class Translation:
 
 
 class Domain:
-    """The translations under one context in one code space; `anchor` is a PCC of that context, `window` where it
-    may fetch."""
+    """The translations under one context in one code space; `anchor` is a PCC of that context, `window` where
+    it may fetch."""
 
     __slots__ = ("anchor", "blocks", "context", "family", "space", "table", "window")
 

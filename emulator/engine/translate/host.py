@@ -54,6 +54,7 @@ _READ, _WRITE, _EXEC = unicorn.UC_PROT_READ, unicorn.UC_PROT_WRITE, unicorn.UC_P
 _FIRST_FILLS, _MOST_FILLS = 200, 12_000
 """Unicorn doubles its TLB at a flush that finds it well used: flush after that many answers, then twice."""
 
+
 def _address_of(buffer: mmap.mmap) -> int:
     return ctypes.addressof(ctypes.c_char.from_buffer(buffer))
 
