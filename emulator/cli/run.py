@@ -44,9 +44,7 @@ def add_options(p: argparse.ArgumentParser) -> None:
     )
     p.add_argument("--env", metavar="NAME=VALUE", action="append", default=[], help="set a guest variable")
     p.add_argument("--abi", choices=("full", "transitional", "newer"), default="full", help="purecap ABI")
-    p.add_argument(
-        "--engine", choices=("reference", "fast"), default="reference", help="how instructions execute"
-    )
+    p.add_argument("--engine", choices=("fast", "reference"), default="fast", help="how instructions execute")
     p.add_argument("--max-instructions", metavar="N", type=_count, help="stop with status 124 after N")
     p.add_argument("--stats", action="store_true", help="counters on stderr at the end")
     p.add_argument("--strace", action="store_true", help="system calls on stderr, capabilities decoded")

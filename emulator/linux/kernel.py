@@ -46,8 +46,8 @@ EngineFactory = Callable[[Pe, Memory, ExceptionHandler], Engine]
 class Options:
     """What a user chooses about a run."""
 
-    engine: str = "reference"
-    """"reference", or "fast": translated code."""
+    engine: str = "fast"
+    """"fast": translated code, or "reference": one instruction at a time."""
     max_instructions: int | None = None
     memory_limit: int = DEFAULT_MEMORY
     real_time: bool = False

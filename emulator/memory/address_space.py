@@ -131,6 +131,7 @@ class AddressSpace:
         self.code_spaces = (0, 0)
         self.revision = 0
         """Changes when a page's frame or rights may have been taken away (copies of an engine are stale)."""
+        self.tagged = False
         self._areas: list[Area] = []
         self._starts: list[int] = []
         self._pages: dict[int, int] = {}
@@ -168,6 +169,7 @@ class AddressSpace:
         at = self._pages[va >> PAGE_SHIFT] + (va & PAGE_MASK)
         self.pool.ram.data[at : at + 16] = lo.to_bytes(8, "little") + hi.to_bytes(8, "little")
         self.pool.tags[at] = tag
+        self.tagged = self.tagged or tag
 
     def check_tagged_store(self, va: int, tag: bool, access: Access) -> None:  # noqa: ARG002
         """See `Memory.check_tagged_store`."""
@@ -262,6 +264,7 @@ class AddressSpace:
         self.poke(va, lo.to_bytes(8, "little") + hi.to_bytes(8, "little"))
         at = self._pages[va >> PAGE_SHIFT] + (va & PAGE_MASK)
         self.pool.tags[at] = tag
+        self.tagged = self.tagged or tag
 
     def peek_cap(self, va: int) -> tuple[int, int, bool]:
         """(bits 127:64, bits 63:0, tag) at a 16-byte aligned address whatever the page permissions."""
@@ -485,6 +488,7 @@ class AddressSpace:
     def fork(self) -> AddressSpace:
         """A copy that shares frames until one side writes."""
         child = AddressSpace(self.pool)
+        child.tagged = self.tagged
         child._areas = list(self._areas)
         child._starts = list(self._starts)
         child._pages = dict(self._pages)

@@ -69,6 +69,8 @@ class Memory(Protocol):
     read_pages: dict[int, PageWindow]
     write_pages: dict[int, PageWindow]
     on_code_change: Callable[[], None]
+    tagged: bool
+    """Set by `write_cap` with a tag, for good: before, no granule of this memory has ever had one."""
     code_spaces: tuple[int, int]
     """Numbers of the mappings that code at addresses with bit 63 clear and set comes from now. Code that was
     decoded under a number holds whenever that number is there again. A change sets `pe.context_stale`."""

@@ -114,6 +114,15 @@ class Mmu:
         self.context_changed()
 
     @property
+    def tagged(self) -> bool:
+        """See `Memory.tagged`."""
+        return self._physical.tagged
+
+    @tagged.setter
+    def tagged(self, on: bool) -> None:
+        self._physical.tagged = on
+
+    @property
     def on_code_change(self) -> Callable[[], None]:
         """Set by the engine: what makes it forget its decoded instructions.
 
@@ -448,6 +457,7 @@ class Mmu:
             return
         self._store(page, offset, 16, hi << 64 | lo)
         if tag:
+            self._physical.tagged = True
             page.tags[page.start + offset] = 1
         elif access is Access.NORMAL:
             self._publish(va, page, _WRITE)

@@ -104,6 +104,8 @@ class PhysicalMemory:
         self._regions: list[RamRegion | DeviceWindow] = []
         self._bases: list[int] = []
         self._placed = 0
+        self.tagged = False
+        """A tag was set some time."""
         self.code_lines: dict[int, int] = {}
         self.on_code_write: Callable[[], None] | None = None
 
@@ -195,6 +197,7 @@ class PhysicalMemory:
         region = self.find(address)
         if isinstance(region, RamRegion):
             region.tags[address - region.base & -GRANULE_BYTES] = tag
+            self.tagged = self.tagged or bool(tag)
 
     # -- blocks (image loading, DMA) ------------------------------------------------------------------
 

@@ -21,16 +21,21 @@ def is_translatable(context: Context) -> bool:
     return not context.illegal and (context.c64 or context.tbi0 or not context.tbi1)
 
 
-def family(context: Context, space: int) -> tuple[object, ...]:
-    """Equal families: translated code may pass from one context to the other. Only PCC and C64 differ.
+def family_of(context: Context, space: int, plain: bool, exact: bool) -> tuple[object, ...]:
+    """Contexts that translated code may pass between have equal families: only PCC and C64 differ.
 
-    `space` is the code space that the code is in (see `Memory.code_spaces`).
+    `space` is the code space that the code is in (see `Memory.code_spaces`); `plain` and `exact` see `Frame`.
     """
     return (
-        space, context.el, context.bank, context.restricted, context.cctlr, context.cap_trap, context.fp_trap,
-        context.check_sp, context.check_alignment, context.device_memory, context.unprivileged, context.tbi0,
+        space, plain, exact, context.el, context.bank, context.restricted, context.cctlr,
+        context.cap_trap, context.fp_trap, context.check_sp, context.check_alignment, context.device_memory, context.unprivileged, context.tbi0,
         context.tbi1, context.high_kept, context.ddc_tag, context.ddc_hi, context.ddc_base, context.ddc_limit,
     )  # fmt: skip
+
+
+def is_canonical(address: int) -> bool:
+    """Bits 63:55 are equal, so that the address is a PC whatever TBI says."""
+    return address >> 55 in (0, 0x1FF)
 
 
 def demands_alignment(context: Context) -> bool:

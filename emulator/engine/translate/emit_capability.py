@@ -144,9 +144,13 @@ def store_pair(block: BlockCode, insn: Instruction) -> bool:
 
 def _add(block: BlockCode, d: int, n: int, increment: int | None, register: int) -> None:
     """Cd|CSP := CapAdd(Cn|CSP, increment), the increment being a constant or in a host register."""
-    if increment is not None and abs(increment) < 4096 and block.move_known(d, n, increment):
-        _add_value(block, d, n, increment)
-        return
+    integer = n != CSP and block.is_integer(n)
+    if increment is not None and abs(increment) < 4096 and not integer:
+        if block.prefers_window(n):
+            block.ensure_range(n, min(increment, 0), max(increment, 0))
+        if block.move_known(d, n, increment):
+            _add_value(block, d, n, increment)
+            return
     if increment is not None:
         block.emit(*a64.mov_imm(VALUE, increment))
     if n == CSP:
@@ -154,7 +158,7 @@ def _add(block: BlockCode, d: int, n: int, increment: int | None, register: int)
         block.emit(a64.mov_from_sp(BAD))
     else:
         source = block.read(n, BAD)
-    if n != CSP and block.is_integer(n):
+    if integer:
         block.kill(d)
         _sum(block, d, source, register)
         return
@@ -163,8 +167,8 @@ def _add(block: BlockCode, d: int, n: int, increment: int | None, register: int)
     if d != n:
         block.emit(set_meta(d, META))
     _sum(block, d, source, register)
-    block.moved(d, n)
-    if d == CSP and n != CSP:
+    block.moved_exactly(d, n)
+    if d == CSP:
         block.refresh_stack_window()
 
 
@@ -234,7 +238,6 @@ def copy(block: BlockCode, insn: Instruction) -> bool:
         block.written_value(d, VALUE)
     block.copy_capability(d, n)
     if d == CSP:
-        block.holds_capability(CSP)
         block.refresh_stack_window()
     return True
 
@@ -271,12 +274,12 @@ def set_bounds_register(block: BlockCode, insn: Instruction) -> bool:
     d, n, m = insn.Cd, insn.Cn, insn.Rm
     if d == CSP or m == 31:
         return False
-    source = block.window(n)
+    source, poisoned = block.window(n)
     length = block.read(m, META)
-    block.emit(a64.sub(TEMP, source, LOW), a64.orr(BAD, BAD, TEMP))
+    block.emit(a64.sub(TEMP, source, LOW), a64.orr(BAD, BAD if poisoned else a64.XZR, TEMP))
     block.emit(a64.sub(TEMP, HIGH, source), a64.sub(TEMP, TEMP, length), a64.orr(BAD, BAD, TEMP))
     block.emit(a64.lsr_imm(TEMP2, length, 14), a64.sub(TEMP2, a64.XZR, TEMP2), a64.orr(BAD, BAD, TEMP2))
-    block.single_if_negative(BAD)
+    block.single_if_bad()
     block.emit(a64.add(TEMP, source, length), get_meta(META, n))
     _small_bounds(block, d, n, source)
     return True
@@ -292,14 +295,15 @@ def _set_value(block: BlockCode, insn: Instruction, compute: Callable[[int], lis
         block.emit(*compute(block.read(n, VALUE)))
         block.kill(d)
     else:
-        value = block.window(n)
+        value, poisoned = block.window(n)
         block.emit(*compute(value))
         for at in (value, META):
-            block.emit(a64.sub(TEMP, at, LOW), a64.orr(BAD, BAD, TEMP))
+            block.emit(a64.sub(TEMP, at, LOW), a64.orr(BAD, BAD if poisoned else a64.XZR, TEMP))
             block.emit(a64.sub(TEMP, HIGH, at), a64.orr(BAD, BAD, TEMP))
-        block.single_if_negative(BAD)
+            poisoned = True
+        block.single_if_bad()
         block.copy_capability(d, n)
-        block.holds_capability(d)
+        block.moved_exactly(d, d)
     block.emit(set_value(d, META) if d in EVICTED else a64.mov(d, META))
     return True
 
@@ -434,8 +438,8 @@ def get_base(block: BlockCode, insn: Instruction) -> bool:
     """GCBASE of a tagged, unsealed capability with a plain window; others are the reference engine's."""
     if insn.Rd == 31 or insn.Cn == CSP:
         return False
-    block.window(insn.Cn)
-    block.single_if_negative(BAD)
+    if block.window(insn.Cn)[1]:
+        block.single_if_bad()
     return _bounds_result(block, insn, LOW)
 
 
@@ -443,8 +447,8 @@ def get_limit(block: BlockCode, insn: Instruction) -> bool:
     """GCLIM, likewise."""
     if insn.Rd == 31 or insn.Cn == CSP:
         return False
-    block.window(insn.Cn)
-    block.single_if_negative(BAD)
+    if block.window(insn.Cn)[1]:
+        block.single_if_bad()
     return _bounds_result(block, insn, HIGH)
 
 
@@ -452,8 +456,8 @@ def get_length(block: BlockCode, insn: Instruction) -> bool:
     """GCLEN, likewise."""
     if insn.Rd == 31 or insn.Cn == CSP:
         return False
-    block.window(insn.Cn)
-    block.single_if_negative(BAD)
+    if block.window(insn.Cn)[1]:
+        block.single_if_bad()
     block.emit(a64.sub(TEMP, HIGH, LOW))
     return _bounds_result(block, insn, TEMP)
 
@@ -462,8 +466,9 @@ def get_offset(block: BlockCode, insn: Instruction) -> bool:
     """GCOFF, likewise."""
     if insn.Rd == 31 or insn.Cn == CSP:
         return False
-    value = block.window(insn.Cn)
-    block.single_if_negative(BAD)
+    value, poisoned = block.window(insn.Cn)
+    if poisoned:
+        block.single_if_bad()
     block.emit(a64.sub(TEMP, value, LOW))
     return _bounds_result(block, insn, TEMP)
 
@@ -473,11 +478,11 @@ def compare(block: BlockCode, insn: Instruction) -> bool:
     n, m, d = insn.Cn, insn.Cm, insn.Rd
     tags = [r for r in (n, m) if r != 31 and not block.is_integer(r)]
     if tags and n != m:
-        block.emit(get_tag(TEMP, tags[0]))
+        block.emit(get_tag(BAD, tags[0]))
         if len(tags) == 2:
-            block.emit(get_tag(TEMP2, tags[1]), a64.eor(TEMP, TEMP, TEMP2))
-        block.emit(a64.sub(TEMP, a64.XZR, TEMP))
-        block.single_if_negative(TEMP)
+            block.emit(get_tag(TEMP2, tags[1]), a64.eor(BAD, BAD, TEMP2))
+        block.emit(a64.sub(BAD, a64.XZR, BAD))
+        block.single_if_bad()
     first = block.read(n, TEMP) if n != 31 else 31
     second = block.read(m, TEMP2) if m != 31 else 31
     block.emit(a64.subs(block.target(d, VALUE) if d != 31 else 31, first, second))
@@ -538,12 +543,14 @@ def pc_relative(block: BlockCode, insn: Instruction) -> bool:
 def _branch(block: BlockCode, insn: Instruction) -> bool:
     if insn.Cn == 31:
         return False
+    if insn.row.id == "RET_C_C" and insn.Cn == 30 and block.context.c64 and block.return_inside():
+        return True
     branch_to_register(block, insn.Cn, False, link, capability=True)
     return True
 
 
 def _branch_link(block: BlockCode, insn: Instruction) -> bool:
-    if insn.Cn == 31 or not block.context.c64:
+    if insn.Cn in (30, 31) or not block.context.c64:
         return False
     branch_to_register(block, insn.Cn, True, link, capability=True)
     return True

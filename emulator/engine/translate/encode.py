@@ -41,11 +41,6 @@ def orr_lsr(d: int, n: int, m: int, shift: int) -> int:
     return 0xAA400000 | m << 16 | shift << 10 | n << 5 | d
 
 
-def orr_asr(d: int, n: int, m: int, shift: int) -> int:
-    """Xd = Xn | Xm >> shift, the sign extended."""
-    return 0xAA800000 | m << 16 | shift << 10 | n << 5 | d
-
-
 def orn(d: int, n: int, m: int, lsl: int = 0) -> int:
     """Xd = Xn | ~(Xm << lsl)."""
     return 0xAA200000 | m << 16 | lsl << 10 | n << 5 | d
@@ -69,6 +64,11 @@ def bic(d: int, n: int, m: int) -> int:
 def bic_asr(d: int, n: int, m: int, shift: int) -> int:
     """Xd = Xn & ~(Xm asr shift)."""
     return 0x8AA00000 | m << 16 | shift << 10 | n << 5 | d
+
+
+def orr_asr(d: int, n: int, m: int, shift: int) -> int:
+    """Xd = Xn | Xm asr shift."""
+    return 0xAA800000 | m << 16 | shift << 10 | n << 5 | d
 
 
 def mov(d: int, m: int) -> int:
@@ -169,6 +169,11 @@ def lsl_imm(d: int, n: int, shift: int) -> int:
 def lsr_imm(d: int, n: int, shift: int) -> int:
     """Xd = Xn >> shift."""
     return ubfm(d, n, shift, 63)
+
+
+def asr_imm(d: int, n: int, shift: int) -> int:
+    """Xd = Xn asr shift."""
+    return sbfx(d, n, shift, 64 - shift)
 
 
 def ubfx(d: int, n: int, low: int, width: int) -> int:
