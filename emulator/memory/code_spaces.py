@@ -26,7 +26,7 @@ _MOST_NUMBERS = 256
 _Key = tuple[object, ...]
 
 
-class _Untouched:
+class Untouched:
     """Physical memory for walks that must not change descriptors."""
 
     def __init__(self, physical: PhysicalMemory) -> None:
@@ -54,7 +54,7 @@ class CodeSpaces:
     """All spaces of one machine."""
 
     def __init__(self, physical: PhysicalMemory) -> None:
-        self._translator = Translator(_Untouched(physical))
+        self._translator = Translator(Untouched(physical))
         self._next = 0
         self._exact: dict[_Key, _Space] = {}
         self._similar: dict[_Key, _Space] = {}

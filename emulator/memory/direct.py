@@ -1,7 +1,8 @@
 """What a translating engine needs of memory: host buffers, and where in them an address lies.
 
-Such an engine maps guest pages into its own TLB, data and tags apart, and asks once a page. A byte of guest
-memory is named by its *place*, an offset in the concatenation of the buffers.
+Such an engine maps guest pages into its own TLB, data and tags apart, and asks once a page. Data and tags are
+named by their *place*, an offset in the concatenation of the buffers of that kind. A tag is a byte, 0 or 1; a
+page of tags (4096 bytes) belongs to 64 KiB of addresses, in order.
 """
 
 from __future__ import annotations
@@ -15,12 +16,10 @@ from emulator.memory.interface import Memory
 
 @dataclass(frozen=True, slots=True)
 class DirectBuffer:
-    """Host memory from `place` (a multiple of 4096) on. The tag of the granule at offset n of `data` is byte
-    n of `tags`, which is as long; of each 16 bytes of `tags` only the first is used."""
+    """Host memory (whole pages) from `place`, a multiple of 4096, on."""
 
     place: int
-    data: mmap.mmap
-    tags: mmap.mmap
+    host: mmap.mmap
 
 
 class DirectMemory(Memory, Protocol):
@@ -31,13 +30,21 @@ class DirectMemory(Memory, Protocol):
     exception level's), whose answers then hold again."""
 
     def buffers(self) -> list[DirectBuffer]:
-        """All host memory; the same for the life of the memory."""
+        """All data; the same for the life of the memory."""
 
-    def direct(self, va: int, write: bool, tags: bool, capabilities: bool) -> int | None:
-        """The place of the page of `va` if aligned accesses of that kind may be made there without asking.
+    def tag_buffers(self) -> list[DirectBuffer]:
+        """All tags, likewise."""
 
-        Called when the guest makes such an access, to data or (`tags`) to tags: reading tags is loading a
-        capability, writing them storing anything. `capabilities`: the code may store tagged capabilities;
-        without it, it only clears tags. None where the access must be made by `read`, `write` and so on:
-        it would abort or needs to be seen.
+    def direct(self, va: int, write: bool, capabilities: bool) -> int | None:
+        """The place of the page of data at `va` if aligned accesses may be made there without asking.
+
+        Called when the guest makes such an access. `capabilities`: what is stored may be tagged capabilities.
+        None where the access must be made by `read`, `write` and so on: it would abort or needs to be seen.
+        """
+
+    def direct_tags(self, va: int, write: bool, capabilities: bool) -> int | None:
+        """The place of the page of tags of the 64 KiB around `va`, or None, likewise.
+
+        Asked after data in the same page were answered. Reading is loading a capability, writing follows any
+        store; without `capabilities` nothing but zeros.
         """

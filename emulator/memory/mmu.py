@@ -17,10 +17,10 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from emulator.faults import FaultKind, MemoryAbort, fault_status
-from emulator.memory.code_spaces import CodeSpaces
+from emulator.memory.code_spaces import CodeSpaces, Untouched
 from emulator.memory.context import AccessType, Translation, TranslationContext
 from emulator.memory.direct import DirectBuffer
-from emulator.memory.interface import GRANULE, Access, DeviceAccess, PageWindow
+from emulator.memory.interface import GRANULE, PAGE_SIZE, Access, DeviceAccess, PageWindow
 from emulator.memory.physical import BusError, PhysicalMemory, RamRegion
 from emulator.memory.translation import Translator
 from emulator.state.pe import Pe
@@ -51,6 +51,8 @@ _MAX_CONTEXTS = 64
 _PAGE_MASK = 0xFFF
 _ELEMENT_BYTES = 8
 _ZVA_BYTES = 64
+_RUN_SHIFT = 16
+_RUN_BYTES = 1 << _RUN_SHIFT  # what a page of tags belongs to
 _REGION_MASK = (1 << 26) - 1  # VA bits 55:30: regions of 1 GiB (code_spaces.py has the same)
 
 
@@ -79,12 +81,13 @@ class _ContextState:
     `spaces` are the code spaces of both halves, `revision` the number under which `direct` answers.
     """
 
-    __slots__ = ("context", "revision", "spaces", "tlb")
+    __slots__ = ("context", "revision", "spaces", "tag_runs", "tlb")
 
     def __init__(self, context: TranslationContext, spaces: tuple[int, int], revision: int) -> None:
         self.context = context
         self.spaces = spaces
         self.revision = revision
+        self.tag_runs: dict[tuple[int, bool, bool], int | None] = {}
         self.tlb: dict[int, _Page] = {}
 
 
@@ -96,6 +99,7 @@ class Mmu:
         self._physical = physical
         self._code_lines = physical.code_lines
         self._translator = Translator(physical, trace)
+        self._looker = Translator(Untouched(physical))
         self.read_pages: dict[int, PageWindow] = {}
         self.write_pages: dict[int, PageWindow] = {}
         self._forget_code: Callable[[], None] = _nothing
@@ -250,14 +254,14 @@ class Mmu:
         else:
             if page.pa >> 12 in self._physical.code_lines:
                 return
-            capabilities = not (translation.tag_store_faults or translation.tag_store_updates)
+            capabilities = not _minds_tagged_stores(translation)
             pages = self.write_pages
             self._write_window_page[number] = page.pa >> 12
         if page.window is None:
             region = self._physical.ram_at(page.pa, 1)
             page.window = PageWindow(
                 region.bytes[page.start : page.start + 4096],
-                region.tag_bytes[page.start : page.start + 4096 : GRANULE],
+                region.tag_bytes[page.start >> 4 : (page.start >> 4) + 256],
                 capabilities,
             )
         pages[number] = page.window
@@ -266,9 +270,13 @@ class Mmu:
 
     def buffers(self) -> list[DirectBuffer]:
         """See `DirectMemory.buffers`."""
-        return [DirectBuffer(region.place, region.data, region.tags) for region in self._physical.ram]
+        return [DirectBuffer(region.place, region.data) for region in self._physical.ram]
 
-    def direct(self, va: int, write: bool, tags: bool, capabilities: bool) -> int | None:
+    def tag_buffers(self) -> list[DirectBuffer]:
+        """See `DirectMemory.tag_buffers`."""
+        return [DirectBuffer(region.tag_place, region.tags) for region in self._physical.ram]
+
+    def direct(self, va: int, write: bool, capabilities: bool) -> int | None:
         """See `DirectMemory.direct`. Walks the tables as the access itself would, flag updates included.
 
         Device memory is refused, except that with stage 1 off all data are in Device memory: then the
@@ -278,18 +286,43 @@ class Mmu:
             page = self._page(va, _WRITE if write else _READ)
         except MemoryAbort:
             return None
-        translation = page.translation
         if page.data is None or (page.device and self._context.stage1_enabled):
             return None
         if write:
-            if page.pa >> 12 in self._code_lines:
-                return None
-            if capabilities and (translation.tag_store_faults or translation.tag_store_updates):
+            if page.pa >> 12 in self._code_lines or (capabilities and _minds_tagged_stores(page.translation)):
                 return None
             self._directly_written.add(page.pa >> 12)
-        elif tags and (translation.tags_read_zero or translation.tag_load_faults):
-            return None
         return page.place
+
+    def direct_tags(self, va: int, write: bool, capabilities: bool) -> int | None:
+        """See `DirectMemory.direct_tags`. Only where all 64 KiB lie in one piece of RAM in order."""
+        runs, key = self._state.tag_runs, (va >> _RUN_SHIFT, write, capabilities)
+        if key not in runs:
+            runs[key] = self._tag_run(va & -_RUN_BYTES, write, capabilities)
+        return runs[key]
+
+    def _tag_run(self, start: int, write: bool, capabilities: bool) -> int | None:
+        """Looks without side effects: only one of the pages is being accessed."""
+        first = None
+        for offset in range(0, _RUN_BYTES, PAGE_SIZE):
+            try:
+                found = self._looker.translate(self._context, start + offset, _ACCESS_TYPES[_READ])
+            except MemoryAbort:
+                return None
+            if write:
+                refused = capabilities and _minds_tagged_stores(found)
+            else:
+                refused = found.tags_read_zero or found.tag_load_faults
+            if first is None:
+                first = found.pa
+            if refused or found.pa != first + offset:
+                return None
+        assert first is not None
+        region = self._physical.find(first)
+        if not isinstance(region, RamRegion) or first + _RUN_BYTES > region.limit:
+            return None
+        at = first - region.base
+        return None if at % _RUN_BYTES else region.tag_place + at // GRANULE
 
     # -- data -----------------------------------------------------------------------------------------
 
@@ -371,7 +404,7 @@ class Mmu:
         start = page.start + offset
         data[start : start + size] = (value & ((1 << 8 * size) - 1)).to_bytes(size, "little")
         tags = page.tags
-        for granule in range(start & -GRANULE, start + size, GRANULE):
+        for granule in range(start >> 4, (start + size - 1 >> 4) + 1):
             if tags[granule]:
                 tags[granule] = 0
         mask = self._code_lines.get(page.pa >> 12)
@@ -429,7 +462,7 @@ class Mmu:
             pa = page.pa + offset
             return self._bus_read(va, pa + 8, 8), self._bus_read(va, pa, 8), False
         start = page.start + offset
-        tag = bool(page.tags[start]) and not translation.tags_read_zero
+        tag = bool(page.tags[start >> 4]) and not translation.tags_read_zero
         if tag and translation.tag_load_faults:
             raise MemoryAbort(FaultKind.CAP_PAGE, va, False)
         bits = int.from_bytes(page.data[start : start + 16], "little")
@@ -458,7 +491,7 @@ class Mmu:
         self._store(page, offset, 16, hi << 64 | lo)
         if tag:
             self._physical.tagged = True
-            page.tags[page.start + offset] = 1
+            page.tags[page.start + offset >> 4] = 1
         elif access is Access.NORMAL:
             self._publish(va, page, _WRITE)
 
@@ -509,6 +542,8 @@ class Mmu:
         else:
             for state in self._contexts.values():
                 state.tlb.clear()
+        for state in self._contexts.values():
+            state.tag_runs.clear()
         self._drop_windows()
         self._withdraw_answers()
         if self._spaces.verify(region):
@@ -550,6 +585,11 @@ class Mmu:
             | (translation.pa & 0xFFFF_FFFF_F000)
             | translation.attributes << 56
         )
+
+
+def _minds_tagged_stores(translation: Translation) -> bool:
+    """Storing a valid capability has another effect than storing data."""
+    return translation.tag_store_faults or translation.tag_store_updates
 
 
 def _nothing() -> None:

@@ -1,10 +1,8 @@
 """Physical memory of a machine: RAM regions with tag memory, and windows of devices.
 
-RAM is an anonymous, lazily committed mapping of the host (data) plus a second one for tags, so that 4 GiB of
-RAM cost nothing until they are touched. The tag of a granule is the byte of `tags` at the granule's own
-offset (the other 15 bytes stay unused): a page of tags for every page of data, as an engine maps them. Tags
-can only be set by a capability store: every other write, DMA included, clears the tag of each granule that
-it touches.
+RAM is an anonymous, lazily committed mapping of the host (data) and a second one for tags, so that 4 GiB of
+RAM cost nothing until they are touched. A tag is a byte, 0 or 1, for each 16-byte granule. Tags can only be
+set by a capability store: every other write, DMA included, clears the tag of each granule that it touches.
 
     memory = PhysicalMemory()
     memory.add_ram("ram", 0x8000_0000, 1 << 30)
@@ -54,12 +52,17 @@ def _anonymous(size: int) -> mmap.mmap:
 class RamRegion:
     """`size` bytes of RAM at physical address `base`; both are multiples of 4096 bytes.
 
-    `place` is its offset in the concatenation of all RAM of a machine, by which engines name bytes.
+    `place` and `tag_place` are where engines know its data and its tags (`DirectMemory`).
     """
 
-    __slots__ = ("base", "bytes", "data", "limit", "name", "place", "size", "tag_bytes", "tags", "writable")
+    __slots__ = (
+        "base", "bytes", "data", "limit", "name", "place", "size", "tag_bytes", "tag_place", "tags",
+        "writable",
+    )  # fmt: skip
 
-    def __init__(self, name: str, base: int, size: int, writable: bool = True, place: int = 0) -> None:
+    def __init__(
+        self, name: str, base: int, size: int, writable: bool = True, place: int = 0, tag_place: int = 0
+    ) -> None:
         if base % PAGE_BYTES or size % PAGE_BYTES or size <= 0:
             raise ValueError(f"RAM region {name}: base and size must be multiples of {PAGE_BYTES} bytes")
         self.name = name
@@ -67,15 +70,16 @@ class RamRegion:
         self.size = size
         self.limit = base + size
         self.place = place
+        self.tag_place = tag_place
         self.writable = writable
         self.data = _anonymous(size)
-        self.tags = _anonymous(size)
+        self.tags = _anonymous(size // GRANULE_BYTES + PAGE_BYTES - 1 & -PAGE_BYTES)
         self.bytes = memoryview(self.data)
         self.tag_bytes = memoryview(self.tags)
 
     def clear_tags(self, start: int, size: int) -> None:
         """`size` bytes at offset `start` were overwritten: the tags of their granules go."""
-        first, limit = start & -GRANULE_BYTES, start + size
+        first, limit = start // GRANULE_BYTES, (start + size - 1) // GRANULE_BYTES + 1
         if self.tags.find(b"\x01", first, limit) >= 0:
             self.tags[first:limit] = bytes(limit - first)
 
@@ -103,7 +107,7 @@ class PhysicalMemory:
     def __init__(self) -> None:
         self._regions: list[RamRegion | DeviceWindow] = []
         self._bases: list[int] = []
-        self._placed = 0
+        self._placed = self._tags_placed = 0
         self.tagged = False
         """A tag was set some time."""
         self.code_lines: dict[int, int] = {}
@@ -121,9 +125,10 @@ class PhysicalMemory:
 
     def add_ram(self, name: str, base: int, size: int, writable: bool = True) -> RamRegion:
         """Adds RAM of `size` bytes at `base`. Raises ValueError if it overlaps something."""
-        region = RamRegion(name, base, size, writable, self._placed)
+        region = RamRegion(name, base, size, writable, self._placed, self._tags_placed)
         self._insert(region)
         self._placed += size
+        self._tags_placed += len(region.tags)
         return region
 
     def add_device(self, name: str, base: int, size: int, device: MmioDevice) -> DeviceWindow:
@@ -190,13 +195,13 @@ class PhysicalMemory:
     def read_tag(self, address: int) -> int:
         """Tag (0 or 1) of the granule at `address`; device windows have no tags."""
         region = self.find(address)
-        return region.tags[address - region.base & -GRANULE_BYTES] if isinstance(region, RamRegion) else 0
+        return region.tags[(address - region.base) // GRANULE_BYTES] if isinstance(region, RamRegion) else 0
 
     def write_tag(self, address: int, tag: int) -> None:
         """Sets the tag of the granule at `address`; without effect outside RAM."""
         region = self.find(address)
         if isinstance(region, RamRegion):
-            region.tags[address - region.base & -GRANULE_BYTES] = tag
+            region.tags[(address - region.base) // GRANULE_BYTES] = tag
             self.tagged = self.tagged or bool(tag)
 
     # -- blocks (image loading, DMA) ------------------------------------------------------------------
@@ -245,14 +250,14 @@ class PhysicalMemory:
         end = address + size
         for region in self.ram:
             low, high = max(address, region.base), min(end, region.limit)
-            position = low - region.base & -GRANULE_BYTES
-            stop = high - region.base
+            position = (low - region.base) // GRANULE_BYTES
+            stop = (high - region.base + GRANULE_BYTES - 1) // GRANULE_BYTES
             while low < high:
                 position = region.tags.find(b"\x01", position, stop)
                 if position < 0:
                     break
-                yield region.base + position
-                position += GRANULE_BYTES
+                yield region.base + position * GRANULE_BYTES
+                position += 1
 
     def save_tags(self, address: int, size: int) -> bytes:
         """One bit per granule of [address, address+size), least significant first, for a snapshot."""

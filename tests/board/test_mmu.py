@@ -98,28 +98,56 @@ def test_code_spaces_follow_the_tables(system: System) -> None:
     assert mmu.code_spaces[0] not in (*first, *second) and mmu.code_spaces[1] == first[1]
 
 
+RUN = 0x6010_0000
+"""64 KiB in one piece."""
+
+
+def remap_run(system: System, pa: int, attributes: int = ATTRIBUTES) -> None:
+    for offset in range(0, 0x1_0000, 0x1000):
+        remap(system, RUN + offset, pa + offset, attributes)
+    system.mmu.tlb_maintenance("VAE1", RUN >> 12)
+
+
 def test_answers_to_an_engine(system: System) -> None:
     """`direct` names the place where RAM is, and only where an access has no other effect."""
     mmu, physical = system.mmu, system.physical
-    place = physical.ram_at(ONE, 1).place + ONE - physical.ram_at(ONE, 1).base
+    region = physical.ram_at(ONE, 1)
+    place = region.place + ONE - region.base
     for write in (False, True):
-        assert mmu.direct(VA + 8, write, False, True) == place == mmu.direct(VA, write, True, True)
+        assert mmu.direct(VA + 8, write, True) == place
     before = mmu.revision
     mmu.fetch(FAR_VA)
-    assert mmu.revision != before and mmu.direct(VA, True, False, False) is None
-    assert mmu.direct(VA, False, False, True) == place
+    assert mmu.revision != before and mmu.direct(VA, True, False) is None
+    assert mmu.direct(VA, False, True) == place
     remap(system, VA, TWO, VALID_AF | 3 << 8)
     mmu.tlb_maintenance("VAE1", VA >> 12)
-    assert mmu.direct(VA, True, False, True) is None, "a tagged store would fault"
-    assert mmu.direct(VA, True, True, False) is not None, "only cleared"
-    assert mmu.direct(VA, False, False, True) is not None
-    assert mmu.direct(VA, False, True, True) is None, "tags read as zero"
+    assert mmu.direct(VA, True, True) is None, "a tagged store would fault"
+    assert mmu.direct(VA, True, False) is not None and mmu.direct(VA, False, True) is not None
     remap(system, VA, TWO, ATTRIBUTES | AP_READ_ONLY)
     mmu.tlb_maintenance("VAE1", VA >> 12)
-    assert mmu.direct(VA, True, False, True) is None
+    assert mmu.direct(VA, True, True) is None and mmu.direct(VA, False, True) is not None
     remap(system, VA, 0x0900_0000)
     mmu.tlb_maintenance("VAE1", VA >> 12)
-    assert mmu.direct(VA, False, False, True) is None, "a device"
+    assert mmu.direct(VA, False, True) is None, "a device"
+
+
+def test_answers_about_tags(system: System) -> None:
+    """A page of tags is 64 KiB of addresses: they have to be one piece of RAM, aligned alike, all alike."""
+    mmu, region = system.mmu, system.physical.ram_at(ONE, 1)
+    assert mmu.direct_tags(VA, False, True) is None, "only 4 KiB are mapped"
+    remap_run(system, ONE)
+    place = region.tag_place + (ONE - region.base) // 16
+    for write in (False, True):
+        assert mmu.direct_tags(RUN + 0x5008, write, True) == place
+    remap(system, RUN + 0x3000, TWO)
+    mmu.tlb_maintenance("VAE1", RUN >> 12)
+    assert mmu.direct_tags(RUN, False, True) is None, "one page is elsewhere"
+    remap_run(system, ONE + 0x1000)
+    assert mmu.direct_tags(RUN, False, True) is None, "aligned otherwise"
+    remap_run(system, ONE, VALID_AF | 3 << 8)
+    assert mmu.direct_tags(RUN, False, True) is None, "tags read as zero"
+    assert mmu.direct_tags(RUN, True, True) is None, "tagged stores fault"
+    assert mmu.direct_tags(RUN, True, False) == place, "only cleared"
 
 
 def test_answers_of_a_level_hold_when_it_comes_back(system: System) -> None:

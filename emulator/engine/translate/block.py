@@ -56,6 +56,8 @@ _REACH = 4095
 """Offsets that a shared check can cover, in bytes on either side."""
 _LENGTH = 64
 """Instructions of a stretch, about."""
+COLD = 1 << 20
+"""Added to the indices of words of the cold part."""
 _COPIES = 4
 """How often the body of a loop is written down at most."""
 
@@ -79,16 +81,22 @@ class Exit:
 
     `site` is the word (an index, then an address) that brought us here. EDGE: `facts` hold, the target needs a
     budget test (`tested`) or not, and `path` is the length of the way since the last one. INDIRECT: `register`, `capability` (Cn or
-    only Xn), `predictions` (addresses of prediction code) and the `targets` in them, `gate` (the word before the table's code).
+    only Xn), `predictions` (addresses of prediction code) and the `targets` in them, all of which have metadata
+    `hi` (its constant is at `hi_at`, -1 for targets under the same PCC), `gate` (the word before the table's code).
+    `stub` is the address of the exit's code.
     """
 
     kind: ExitKind
     pc: int
     ahead: int
     site: int = -1
+    stub: int = 0
+    call: bool = False
     register: int = -1
     capability: bool = False
     predictions: tuple[int, ...] = ()
+    hi_at: int = -1
+    hi: int = 0
     gate: int = -1
     targets: tuple[int, ...] = ()
     facts: Facts = field(default_factory=dict)
@@ -157,10 +165,14 @@ class BlockCode:
         self.path = path
         self.word = 0
         self.words: list[int] = []
+        self.cold: list[int] = []
+        """Words that are rarely executed, put elsewhere."""
+        self.to_cold: list[tuple[int, int]] = []
+        """(index of a branch word, index of the cold word that it goes to)."""
         self.starts: list[tuple[int, int, int]] = []
         """For each instruction: index of its first word, its PC, `ahead` of an exit there."""
         self.exits: list[tuple[int, Exit]] = []
-        """(index of the branch word to aim at the exit's stub, and the exit)."""
+        """(index of the branch word to aim at the exit's stub, `COLD` added if it is a cold one, and the exit)."""
         self.swaps: dict[int, tuple[int, ...]] = {}
         """Word index -> host V registers lent to the guest while that word executes."""
         self.done = 0
@@ -218,6 +230,11 @@ class BlockCode:
         self.exits.append((len(self.words), exit_))
         self.words.append(word)
 
+    def leave_cold(self, word: int, exit_: Exit) -> None:
+        """Append a cold branch word that leaves by `exit_`."""
+        self.exits.append((COLD + len(self.cold), exit_))
+        self.cold.append(word)
+
     def _exit_here(self, kind: ExitKind) -> Exit:
         return Exit(kind, self.pc, self.done - self._charged)
 
@@ -254,7 +271,7 @@ class BlockCode:
         What isn't charged yet is charged on the way, out of line.
         """
         exit_ = Exit(
-            ExitKind.EDGE, pc, 0, tested=call or pc <= self.pc, path=self.path + count,
+            ExitKind.EDGE, pc, 0, call=call, tested=call or self._pending or pc <= self.pc, path=self.path + count,
             facts={n: f for n, f in carried(self._known).items() if not call or n == CSP},
         )  # fmt: skip
         late = count - self._charged
@@ -279,7 +296,8 @@ class BlockCode:
 
     def branch_if(self, word: int, inverse: int, target: int) -> None:
         """A conditional direct branch: its host word and that of the opposite condition."""
-        self.test_budget()
+        if target <= self.pc:
+            self.test_budget()
         if target == self.start and self._repeats():
             self._edge(inverse, self.pc + 4 & MASK64, self.done + 1)
             self.done += 1
@@ -288,8 +306,9 @@ class BlockCode:
             self._origins.clear()
             return
         last = target <= self.pc or self.done + 1 >= _LENGTH
-        if last or not self.tested:
-            self.charge(1)
+        if last:
+            self.test_budget()
+        self.charge(1)
         self._edge(word, target, self.done + 1)
         self._origins.clear()
         if last:
@@ -354,11 +373,9 @@ class BlockCode:
             self.words[origin.low_at] = self._low_word(origin)
             self.words[origin.high_at] = self._high_word(origin)
         for at, count, exit_ in self._late:
-            word = a64.retarget(self.words[at], 4 * (len(self.words) - at))
-            assert word is not None
-            self.words[at] = word
-            self._charge(count)
-            self.leave(a64.b(0), exit_)
+            self.to_cold.append((at, len(self.cold)))
+            self.cold += a64.get_d(BAD, *LEFT_LANE), a64.add_imm(BAD, BAD, -count), a64.set_d(*LEFT_LANE, BAD)
+            self.leave_cold(a64.b(0), exit_)
 
     # --- registers ---------------------------------------------------------------------------------------
 
@@ -777,7 +794,7 @@ class BlockCode:
 
     def shadow(self, at: int, out: int) -> None:
         """`out` := where the tag of the granule that contains `at` is."""
-        self.emit(*a64.mov_imm(out, SHADOW), a64.add(out, out, at), a64.and_imm(out, out, -16 & MASK64))
+        self.emit(*a64.mov_imm(out, SHADOW), a64.add_lsr(out, out, at, 4))
 
     def clear_tags(self, at: int, size: int) -> None:
         """A store of `size` (<= 32) bytes at `at` happened: the tags of its granules go."""
@@ -785,10 +802,8 @@ class BlockCode:
             return
         known = self._known_alignment
         self.shadow(at, TEMP)
-        self.emit(a64.strb(a64.XZR, TEMP))
-        if size > 16:
-            self.emit(a64.strb(a64.XZR, TEMP, 16))
-        if size > known and size > 1:
+        self.emit(a64.strh(a64.XZR, TEMP) if size > 16 else a64.strb(a64.XZR, TEMP))
+        if size > known and size > 1 and not (size == 32 and known == 16):
             self.emit(a64.add_imm(TEMP2, at, size - 1))
             self.shadow(TEMP2, TEMP)
             self.emit(a64.strb(a64.XZR, TEMP))

@@ -27,9 +27,10 @@ def family_of(context: Context, space: int, plain: bool, exact: bool) -> tuple[o
     `space` is the code space that the code is in (see `Memory.code_spaces`); `plain` and `exact` see `Frame`.
     """
     return (
-        space, plain, exact, context.el, context.bank, context.restricted, context.cctlr,
-        context.cap_trap, context.fp_trap, context.check_sp, context.check_alignment, context.device_memory, context.unprivileged, context.tbi0,
-        context.tbi1, context.high_kept, context.ddc_tag, context.ddc_hi, context.ddc_base, context.ddc_limit,
+        space, plain, exact, context.el, context.bank, context.restricted, context.cctlr, context.cap_trap,
+        context.fp_trap, context.check_sp, context.check_alignment, context.device_memory,
+        context.unprivileged, context.tbi0, context.tbi1, context.high_kept, context.ddc_tag, context.ddc_hi,
+        context.ddc_base, context.ddc_limit,
     )  # fmt: skip
 
 
@@ -77,5 +78,5 @@ def clean_address(context: Context, result: int, at: int, scratch: int) -> list[
             a64.and_(result, at, scratch),
         ]
     # A right top byte is that of the sign extension: all stays. A wrong one stays, too, and is refused; so
-    # that it can't be the translator's 0x40, its bit 62 goes to bit 53, which those addresses have clear.
+    # that it can't be the translator's, which have bit 62 set and bit 53 clear, bit 62 goes to bit 53, too.
     return [a64.sbfx(scratch, at, 0, 56), a64.eor(scratch, scratch, at), a64.orr_lsr(result, at, scratch, 9)]

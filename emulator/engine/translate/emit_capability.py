@@ -88,30 +88,37 @@ def load_pair(block: BlockCode, insn: Instruction) -> bool:
     """LDP Ct, Ct2 and relatives."""
     if insn.Ct == insn.Ct2 or (_writes_back(insn) and insn.Rn in (insn.Ct, insn.Ct2) and insn.Rn != 31):
         return False
-    at = _address(block, insn, 32, LOAD_CAPABILITY, one_page=True)
+    at = _address(block, insn, 32, LOAD_CAPABILITY)
     if at is None:
         return False
     block.shadow(at, TEMP)
     block.emit(a64.ldp(LOW, HIGH, at), a64.ldp(VALUE, BAD, at, 16))
-    block.emit(a64.ldrb(TEMP2, TEMP), a64.ldrb(TEMP, TEMP, 16))
-    _deliver(block, insn.Ct, LOW, HIGH, TEMP2)
-    _deliver(block, insn.Ct2, VALUE, BAD, TEMP)
+    block.emit(a64.ldrh(TEMP, TEMP), a64.lsr_imm(TEMP2, TEMP, 8))
+    _deliver(block, insn.Ct, LOW, HIGH, TEMP)
+    _deliver(block, insn.Ct2, VALUE, BAD, TEMP2)
     if _writes_back(insn):
         block.writeback(insn.Rn, insn.imm)
     return True
 
 
-def _store_one(block: BlockCode, t: int, at: int, offset: int) -> None:
-    """Data of Ct to `at` + offset, its tag to TEMP + offset."""
+def _store_half(block: BlockCode, t: int, at: int, offset: int) -> None:
+    """Data of Ct to `at` + offset. Changes LOW, HIGH."""
     if t == 31:
-        block.emit(a64.stp(31, 31, at, offset), a64.strb(31, TEMP, offset))
+        block.emit(a64.stp(31, 31, at, offset))
         return
     value = block.read(t, LOW)
     if block.is_integer(t):
-        block.emit(a64.stp(value, 31, at, offset), a64.strb(31, TEMP, offset))
+        block.emit(a64.stp(value, 31, at, offset))
         return
-    block.emit(get_meta(HIGH, t), get_tag(TEMP2, t))
-    block.emit(a64.stp(value, HIGH, at, offset), a64.strb(TEMP2, TEMP, offset))
+    block.emit(get_meta(HIGH, t), a64.stp(value, HIGH, at, offset))
+
+
+def _tag_of(block: BlockCode, t: int, register: int) -> int:
+    """The host register with the tag of Ct: XZR, or `register`."""
+    if t == 31 or block.is_integer(t):
+        return 31
+    block.emit(get_tag(register, t))
+    return register
 
 
 def store(block: BlockCode, insn: Instruction) -> bool:
@@ -120,7 +127,9 @@ def store(block: BlockCode, insn: Instruction) -> bool:
     if at is None:
         return False
     block.shadow(at, TEMP)
-    _store_one(block, insn.Ct, at, 0)
+    tag = _tag_of(block, insn.Ct, TEMP2)
+    _store_half(block, insn.Ct, at, 0)
+    block.emit(a64.strb(tag, TEMP))
     if _writes_back(insn):
         block.writeback(insn.Rn, insn.imm)
     return True
@@ -132,8 +141,13 @@ def store_pair(block: BlockCode, insn: Instruction) -> bool:
     if at is None:
         return False
     block.shadow(at, TEMP)
-    _store_one(block, insn.Ct, at, 0)
-    _store_one(block, insn.Ct2, at, 16)
+    first, second = _tag_of(block, insn.Ct, TEMP2), _tag_of(block, insn.Ct2, BAD)
+    if second != 31:
+        block.emit(a64.orr(TEMP2, first, second, 8))
+        first = TEMP2
+    _store_half(block, insn.Ct, at, 0)
+    _store_half(block, insn.Ct2, at, 16)
+    block.emit(a64.strh(first, TEMP))
     if _writes_back(insn):
         block.writeback(insn.Rn, insn.imm)
     return True

@@ -13,17 +13,15 @@ from typing import TYPE_CHECKING
 from emulator.engine.context import Context
 from emulator.engine.reference import ReferenceEngine
 from emulator.engine.translate import encode as a64
-from emulator.engine.translate.block import BlockCode, Exit, ExitKind
+from emulator.engine.translate.block import COLD, BlockCode, Exit, ExitKind
 from emulator.engine.translate.contexts import family_of, is_canonical, is_translatable, plain_permissions
 from emulator.engine.translate.emit_jump import (
     PREDICTED_BRANCH,
-    PREDICTED_META,
-    PREDICTED_VALUE,
     PREDICTIONS,
     SENTRY,
     table_index,
 )
-from emulator.engine.translate.host import CODE_BYTES, CodeHost
+from emulator.engine.translate.host import CodeHost
 from emulator.engine.translate.layout import (
     ASK_BAD,
     ASK_META,
@@ -51,6 +49,7 @@ if TYPE_CHECKING:
 _MOST_LEFT = 1 << 61
 _SHORT = 40
 """So few instructions are left to the reference engine."""
+_STUB_WORDS = 3
 _FAILURES = 2
 """An instruction whose quick form failed that often gets its general form."""
 
@@ -98,7 +97,6 @@ class FastEngine(ReferenceEngine):
         self.space = memory
         self.counters = Counters()
         self._code: CodeHost | None = None
-        self._free = 0
         self._exits: list[tuple[Translation, Exit] | None] = [None]
         self._order: list[int] = []
         self._translations: list[Translation] = []
@@ -129,11 +127,9 @@ class FastEngine(ReferenceEngine):
         self.counters.flushes += 1
         if self._code is not None:
             self._code.forget_code()
-            self._free = self._code.first_free
 
     def _open(self) -> CodeHost:
         code = self._code = CodeHost(self.pe.file, self.space, self._ask)
-        self._free = code.first_free
         return code
 
     def _is_plain(self, context: Context) -> bool:
@@ -203,8 +199,9 @@ class FastEngine(ReferenceEngine):
         anywhere = Exit(ExitKind.EDGE, self.pe.pc, 0)
         return domain.find(anywhere) or self._translate(domain, domain.new_version(anywhere))
 
-    def _translate(self, domain: Domain, empty: Translation) -> Translation | None:
-        """Fill in a translation. None where fetching faults, or when the cache has to be emptied first."""
+    def _translate(self, domain: Domain, empty: Translation, near: Exit | None = None) -> Translation | None:
+        """Fill in a translation, for the way on from `near`. None where fetching faults, or when the cache has
+        to be emptied first."""
         started = perf_counter()
         pc = empty.pc
         try:
@@ -216,68 +213,74 @@ class FastEngine(ReferenceEngine):
             self.pe, self.memory, domain.frame, _Ways(self, domain), pc, empty.facts, empty.tested, empty.path
         )
         translate(block, first, self.fetch_ahead)
-        if not self._place(block, empty):
+        if not self._place(block, empty, near):
             self._drop = True
             return None
         counters = self.counters
         counters.blocks += 1
         counters.instructions += len(block.starts)
-        counters.host_words += len(block.words)
+        counters.host_words += len(block.words) + len(block.cold)
         counters.seconds += perf_counter() - started
         return empty
 
-    def _place(self, block: BlockCode, made: Translation) -> bool:
+    def _place(self, block: BlockCode, made: Translation, near: Exit | None) -> bool:
         """Write the code of a block down, its exits linked or with stubs. False if there is no room."""
         code = self._code or self._open()
-        words, exits, domain = block.words, block.exits, made.domain
-        checked = self._free
+        words, cold, domain = block.words, block.cold, made.domain
         exact = domain.frame.exact
-        host = checked + 12 if exact else checked if made.tested else checked + 8
-        size = (host - checked) + 4 * (len(words) + 3 * len(exits) + 3)
-        if checked + size - CODE > CODE_BYTES or self._drop:
-            return False
-        self._free = checked + size + (-size % 16)
-        made.host, made.checked = host, checked
-        made.starts = [host + 4 * at for at, _, _ in block.starts]
-        made.places = [(pc, ahead) for _, pc, ahead in block.starts]
-        made.swaps = {host + 4 * at: named for at, named in block.swaps.items()}
-        domain.blocks.setdefault(made.pc, []).append(made)
-        stub = host + 4 * len(words)
-        stubs: list[int] = []
-        for at, exit_ in exits:
-            site = exit_.site = host + 4 * at
-            exit_.predictions = tuple(host + 4 * p for p in exit_.predictions)
-            exit_.gate = host + 4 * exit_.gate
-            aim = stub
-            if exit_.kind is ExitKind.EDGE:
-                known = domain.find(exit_)
-                if known is not None:
-                    aim = known.entry(exit_)
-            word = a64.retarget(words[at], aim - site)
-            if word is None:
-                aim = stub
-                word = a64.retarget(words[at], stub - site)
-                assert word is not None
-            words[at] = word
-            if aim == stub:
-                stubs += self._stub(made, exit_, stub)
-                stub += 12
-        if host != checked:
-            budget = Exit(ExitKind.BUDGET, made.pc, 0)
-            test = [a64.get_d(BAD, *LEFT_LANE)]
+        test_at = len(cold)
+        if exact or not made.tested:
+            cold.append(a64.get_d(BAD, *LEFT_LANE))
             if exact:
-                test.append(a64.add_imm(BAD, BAD, -len(block.starts)))
-            code.put(checked, [*test, a64.tbnz63(BAD, stub - checked - 4 * len(test))])
-            stubs += self._stub(made, budget, stub)
-        code.put(host, words + stubs)
-        self._order.append(checked)
-        self._translations.append(made)
+                cold.append(a64.add_imm(BAD, BAD, -len(block.starts)))
+            block.leave_cold(a64.tbnz63(BAD, 0), Exit(ExitKind.BUDGET, made.pc, 0))
+            cold.append(0)
+        # A call's target is a place of its own; the facts that an edge carries tell it from a call.
+        follows = near is not None and near.kind is ExitKind.EDGE and not near.call
+        places = self._drop or code.places.allocate(
+            4 * len(words), 4 * (len(cold) + _STUB_WORDS * len(block.exits)), near and near.site, follows
+        )
+        if places is None or places is True:
+            return False
+        hot_at, cold_at = places
+        made.host = made.checked = hot_at
+        if len(cold) > test_at:
+            made.checked = cold_at + 4 * test_at
+            cold[-1] = a64.b(hot_at - (cold_at + 4 * len(cold) - 4))
+        made.starts = [hot_at + 4 * at for at, _, _ in block.starts]
+        made.places = [(pc, ahead) for _, pc, ahead in block.starts]
+        made.swaps = {hot_at + 4 * at: named for at, named in block.swaps.items()}
+        domain.blocks.setdefault(made.pc, []).append(made)
+        for at, to in block.to_cold:
+            word = a64.retarget(words[at], cold_at + 4 * to - (hot_at + 4 * at))
+            assert word is not None
+            words[at] = word
+
+        def address(at: int) -> int:
+            return hot_at + 4 * at if at < COLD else cold_at + 4 * (at - COLD)
+
+        for at, exit_ in block.exits:
+            site = exit_.site = address(at)
+            exit_.predictions = tuple(address(p) for p in exit_.predictions)
+            exit_.gate, exit_.hi_at = address(exit_.gate), address(exit_.hi_at)
+            part, index = (words, at) if at < COLD else (cold, at - COLD)
+            known = domain.find(exit_) if exit_.kind is ExitKind.EDGE else None
+            word = a64.retarget(part[index], known.entry(exit_) - site) if known is not None else None
+            if word is None:
+                exit_.stub = cold_at + 4 * len(cold)
+                cold += self._stub(code, made, exit_)
+                word = a64.retarget(part[index], exit_.stub - site)
+                assert word is not None
+            part[index] = word
+        code.put(hot_at, words)
+        code.put(cold_at, cold)
+        index = bisect_right(self._order, hot_at)
+        self._order.insert(index, hot_at)
+        self._translations.insert(index, made)
         return True
 
-    def _stub(self, made: Translation, exit_: Exit, stub: int) -> list[int]:
+    def _stub(self, code: CodeHost, made: Translation, exit_: Exit) -> list[int]:
         """The words of an exit's stub."""
-        code = self._code
-        assert code is not None
         number = len(self._exits)
         self._exits.append((made, exit_))
         asks = exit_.kind is ExitKind.EDGE or exit_.kind is ExitKind.INDIRECT
@@ -285,7 +288,7 @@ class FastEngine(ReferenceEngine):
         return [
             0xD2800000 | (number & 0xFFFF) << 5 | 16,
             0xF2A00000 | (number >> 16) << 5 | 16,
-            a64.b(aim - (stub + 8)),
+            a64.b(aim - (exit_.stub + 8)),
         ]
 
     # --- without leaving translated code -------------------------------------------------------------------
@@ -310,7 +313,7 @@ class FastEngine(ReferenceEngine):
     def _edge(self, code: CodeHost, domain: Domain, exit_: Exit) -> int | None:
         """Translate the target of a direct branch and let the branch go there from now on."""
         self._adopt(domain)
-        target = domain.find(exit_) or self._translate(domain, domain.new_version(exit_))
+        target = domain.find(exit_) or self._translate(domain, domain.new_version(exit_), exit_)
         if target is None:
             return None
         self.counters.links += 1
@@ -318,6 +321,8 @@ class FastEngine(ReferenceEngine):
         word = a64.retarget(code.words[exit_.site - CODE >> 2], entry - exit_.site)
         if word is not None:
             code.patch(exit_.site, [word])
+        else:
+            code.patch(exit_.stub, [a64.b(entry - exit_.stub)])
         return entry
 
     def _jump(self, code: CodeHost, domain: Domain, exit_: Exit) -> int | None:
@@ -334,7 +339,7 @@ class FastEngine(ReferenceEngine):
             return None
         self._adopt(aim)
         wanted = Exit(ExitKind.EDGE, pc, 0)
-        target = aim.find(wanted) or self._translate(aim, aim.new_version(wanted))
+        target = aim.find(wanted) or self._translate(aim, aim.new_version(wanted), exit_)
         if target is None:
             return None
         self._remember(code, exit_, value, hi, target)
@@ -465,20 +470,22 @@ class FastEngine(ReferenceEngine):
 
     @staticmethod
     def _predict(code: CodeHost, exit_: Exit, value: int, hi: int, host: int) -> None:
-        """Use one of the site's predictions for a target; when all are in use the table does the rest."""
+        """Use one of the site's predictions for a target; what they can't hold is the table's."""
         used = len(exit_.targets)
         if value in exit_.targets or used == PREDICTIONS:
             return
-        exit_.targets = (*exit_.targets, value)
+        if not used and exit_.capability:
+            exit_.hi = hi
+            code.patch(exit_.hi_at, a64.mov_imm_full(code.words[exit_.hi_at - CODE >> 2] & 31, hi))
         at = exit_.predictions[used]
         branch = at + 4 * PREDICTED_BRANCH
         word = a64.retarget(code.words[branch - CODE >> 2], host - branch)
-        if used + 1 == PREDICTIONS or word is None:
+        if hi != exit_.hi or word is None or used + 1 == PREDICTIONS:
             code.patch(exit_.gate, [a64.NOP])
-        if word is None:
+        if hi != exit_.hi or word is None:
             return
+        exit_.targets = (*exit_.targets, value)
         words = list(code.words[at - CODE >> 2 : (branch - CODE >> 2) + 1])
-        words[PREDICTED_VALUE : PREDICTED_VALUE + 4] = a64.mov_imm_full(words[0] & 31, value)
-        words[PREDICTED_META : PREDICTED_META + 4] = a64.mov_imm_full(words[PREDICTED_META] & 31, hi)
+        words[:4] = a64.mov_imm_full(words[0] & 31, value)
         words[PREDICTED_BRANCH] = word
         code.patch(at, words)

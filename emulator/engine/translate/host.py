@@ -19,7 +19,6 @@ from emulator.engine.translate.layout import (
     EXIT,
     FIRST_LANE,
     FIRST_LANE_PLAIN,
-    GUEST_SPAN,
     KEPT,
     POISONED,
     SHADOW,
@@ -32,6 +31,7 @@ from emulator.engine.translate.layout import (
     TABLES,
     TARGET,
 )
+from emulator.engine.translate.placement import CodePlaces
 from emulator.memory.direct import DirectMemory
 from emulator.memory.interface import PAGE_MASK, PAGE_SIZE
 from emulator.state.registers import (
@@ -49,7 +49,7 @@ _TABLE_WORDS = TABLE_ENTRIES * TABLE_ENTRY_WORDS
 _TABLE_BYTES = TABLES * TABLE_BYTES
 _EMPTY_TABLE = array("Q", [NO_ADDRESS, 0, 0, 0]) * TABLE_ENTRIES
 # Where the buffers are in Unicorn's physical address space.
-_STATE_AT, _TABLE_AT, _CODE_AT, _DATA_AT, _TAGS_AT = 1 << 28, 1 << 29, 1 << 32, 1 << 40, 1 << 41
+_STATE_AT, _TABLE_AT, _CODE_AT, _DATA_AT, _TAGS_AT = 1 << 28, 1 << 29, 1 << 32, 1 << 40, 1 << 42
 _UPPER = 0xFFFF
 """Bits 63:48 of guest addresses in the upper half."""
 _READ, _WRITE, _EXEC = unicorn.UC_PROT_READ, unicorn.UC_PROT_WRITE, unicorn.UC_PROT_EXEC
@@ -86,10 +86,10 @@ class CodeHost:
         uc.mem_map_ptr(_STATE_AT, STATE_BYTES, both, file.address)
         uc.mem_map_ptr(_TABLE_AT, _TABLE_BYTES, both, _address_of(table))
         uc.mem_map_ptr(_CODE_AT, CODE_BYTES, _READ | _EXEC, _address_of(self.code))
-        buffers = memory.buffers()
-        for buffer in buffers:
-            uc.mem_map_ptr(_DATA_AT + buffer.place, len(buffer.data), both, _address_of(buffer.data))
-            uc.mem_map_ptr(_TAGS_AT + buffer.place, len(buffer.tags), both, _address_of(buffer.tags))
+        buffers = memory.buffers(), memory.tag_buffers()
+        for at, kind in zip((_DATA_AT, _TAGS_AT), buffers, strict=True):
+            for buffer in kind:
+                uc.mem_map_ptr(at + buffer.place, len(buffer.host), both, _address_of(buffer.host))
         uc.ctl_set_tlb_mode(unicorn.UC_TLB_VIRTUAL)
         uc.hook_add(unicorn.UC_HOOK_TLB_FILL, self._fill)
         uc.hook_add(unicorn.UC_HOOK_INTR, self._interrupt)
@@ -128,7 +128,7 @@ class CodeHost:
         """Likewise, after it has asked."""
         self.ask = self._frame([*code, _SVC, a64.ldr(16, 17, TARGET), a64.ret(16)])
         """Where translated code asks where to go on, the number of the exit in x16."""
-        self.first_free = self._end
+        self.places = CodePlaces(self._end + PAGE_MASK & ~PAGE_MASK, CODE + CODE_BYTES)
 
     def _frame(self, words: list[int]) -> int:
         at = self._end
@@ -190,6 +190,7 @@ class CodeHost:
 
     def forget_code(self) -> None:
         """All code but the frame is to be written anew."""
+        self.places.reset()
         self._uc.ctl_flush_tb()
 
     def forget_pages(self) -> None:
@@ -213,17 +214,24 @@ class CodeHost:
             self.forget_pages()
         page = address & ~PAGE_MASK
         space = address >> 48
-        shadow = SHADOW - GUEST_SPAN <= page < SHADOW + GUEST_SPAN
-        if space in (0, _UPPER) or shadow:
+        if space in (0, _UPPER):
             write = access == unicorn.UC_MEM_WRITE
-            va = page - SHADOW & a64.MASK64 if shadow else page
-            if access == unicorn.UC_MEM_FETCH or va == POISONED:
+            if access == unicorn.UC_MEM_FETCH or page == POISONED:
                 return False
-            place = self._memory.direct(va, write, shadow, self.capabilities)
+            place = self._memory.direct(page, write, self.capabilities)
             if place is None:
                 return False
-            entry.paddr = (_TAGS_AT if shadow else _DATA_AT) + place
-            entry.perms = _READ | _WRITE if write else _READ
+            place = self._memory.direct(page, write, self.capabilities)
+            if place is None:
+                return False
+            entry.paddr, entry.perms = _DATA_AT + place, _READ | _WRITE if write else _READ
+        elif SHADOW <= page < SHADOW + (1 << 60):
+            write = access == unicorn.UC_MEM_WRITE
+            va = page - SHADOW << 4
+            place = self._memory.direct_tags(va, write, self.capabilities)
+            if place is None:
+                return False
+            entry.paddr, entry.perms = _TAGS_AT + place, _READ | _WRITE if write else _READ
         elif space == CODE >> 48:
             if access != unicorn.UC_MEM_FETCH:
                 return False

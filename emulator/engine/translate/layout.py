@@ -37,15 +37,12 @@ BAD, META, LOW, HIGH, TEMP, TEMP2, VALUE = EVICTED
 
 # Virtual addresses inside Unicorn. Guest data are where bits 63:48 are all equal; A64 code's addresses are
 # made so or refused (contexts.py), C64 code's lie in a window with canonical bounds. So no guest access
-# reaches these.
+# reaches these. (contexts.py relies on bit 53 being clear in all of them, tags of both halves included.)
 STATE = 0x4004 << 48
 TABLE = 0x4002 << 48
 SHADOW = 0x4010 << 48 | 0x45_0000
-"""Added to an address (modulo 2^64): where its tag is. The low part keeps data and tags on different TLB
-entries."""
+"""Added to a sixteenth of an address: where its tag is. The low part keeps data and tags apart in the TLB."""
 CODE = 0x0001 << 48
-GUEST_SPAN = 1 << 48
-"""Bytes of guest addresses from 0 on, and up to 2^64."""
 POISONED = (1 << 64) - PAGE_SIZE
 """The page that refused accesses are made to: its last byte. Never answered."""
 

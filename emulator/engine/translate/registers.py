@@ -22,7 +22,6 @@ _LOAD_BIT = int(Perm.LOAD) << 46
 _META, _LEFT, _EVICTED, _WINDOW = SPILL_META >> 3, SPILL_LEFT >> 3, SPILL_EVICTED >> 3, SPILL_WINDOW >> 3
 
 
-
 class StatePage:
     """Moves registers between a PE and its state page (`layout.py`)."""
 
@@ -94,7 +93,9 @@ def stack_window(csp: Capability) -> tuple[int, int]:
         return UNUSABLE, UNUSABLE
     if bounds.base == 0 and bounds.limit == 1 << 64:
         half = (csp.value >> 55 & 1) * -1 & 0x1FF
-        return (half << 55, half + 1 << 55 & (1 << 64) - 1) if csp.value >> 55 == half else (UNUSABLE, UNUSABLE)
+        return (
+            (half << 55, half + 1 << 55 & (1 << 64) - 1) if csp.value >> 55 == half else (UNUSABLE, UNUSABLE)
+        )
     if bounds.window_low >= bounds.window_high or bounds.exponent >= 48 or bounds.limit >= 1 << 55:
         return UNUSABLE, UNUSABLE
     return bounds.base, bounds.limit
