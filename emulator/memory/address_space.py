@@ -439,18 +439,16 @@ class AddressSpace:
 
     def tag_count(self) -> int:
         """Tagged capabilities in memory."""
-        tags = self.pool.tags
-        return sum(tags[frame : frame + PAGE_SIZE].count(1) for frame in self._pages.values())
+        return sum(1 for _ in self.tagged_granules())
 
     def tagged_granules(self) -> Iterator[int]:
         """Addresses of the tagged capabilities, ascending."""
-        tags = self.pool.tags
-        for page in sorted(self._pages):
-            frame = self._pages[page]
-            at = tags.find(b"\x01", frame, frame + PAGE_SIZE)
+        tags = self.pool.tags.data
+        for run, first in sorted(self._tag_pages.items()):
+            at = tags.find(b"\x01", first, first + PAGE_SIZE)
             while at >= 0:
-                yield (page << PAGE_SHIFT) + at - frame
-                at = tags.find(b"\x01", at + GRANULE, frame + PAGE_SIZE)
+                yield (run << _RUN_SHIFT + PAGE_SHIFT) + (at - first) * GRANULE
+                at = tags.find(b"\x01", at + 1, first + PAGE_SIZE)
 
     # -- areas ----------------------------------------------------------------------------------------
 

@@ -79,11 +79,11 @@ class ExitKind(IntEnum):
 class Exit:
     """`ahead`: instructions executed and not yet taken from the count (-1: taken, but not executed).
 
-    `site` is the word (an index, then an address) that brought us here. EDGE: `facts` hold, the target needs a
-    budget test (`tested`) or not, and `path` is the length of the way since the last one. INDIRECT: `register`, `capability` (Cn or
-    only Xn), `predictions` (addresses of prediction code) and the `targets` in them, all of which have metadata
-    `hi` (its constant is at `hi_at`, -1 for targets under the same PCC), `gate` (the word before the table's code).
-    `stub` is the address of the exit's code.
+    `site` is the word (an index, then an address) that brought us here, `stub` the address of the exit's code.
+    EDGE: `facts` hold, the target needs a budget test (`tested`) or not, and `path` is the length of the way
+    since the last one; `call`: it goes to a function. INDIRECT: `register`, `capability` (Cn or only Xn),
+    `predictions` (addresses of prediction code) and the `targets` in them, all of which have metadata `hi` (its
+    constant is at `hi_at`), `gate` (the word before the table's code).
     """
 
     kind: ExitKind
@@ -172,7 +172,7 @@ class BlockCode:
         self.starts: list[tuple[int, int, int]] = []
         """For each instruction: index of its first word, its PC, `ahead` of an exit there."""
         self.exits: list[tuple[int, Exit]] = []
-        """(index of the branch word to aim at the exit's stub, `COLD` added if it is a cold one, and the exit)."""
+        """(index of the branch word to aim at the exit's stub, `COLD` added if it is cold, and the exit)."""
         self.swaps: dict[int, tuple[int, ...]] = {}
         """Word index -> host V registers lent to the guest while that word executes."""
         self.done = 0
@@ -374,7 +374,8 @@ class BlockCode:
             self.words[origin.high_at] = self._high_word(origin)
         for at, count, exit_ in self._late:
             self.to_cold.append((at, len(self.cold)))
-            self.cold += a64.get_d(BAD, *LEFT_LANE), a64.add_imm(BAD, BAD, -count), a64.set_d(*LEFT_LANE, BAD)
+            self.cold += a64.get_d(BAD, *LEFT_LANE), a64.add_imm(BAD, BAD, -count)
+            self.cold.append(a64.set_d(*LEFT_LANE, BAD))
             self.leave_cold(a64.b(0), exit_)
 
     # --- registers ---------------------------------------------------------------------------------------
@@ -479,7 +480,7 @@ class BlockCode:
         return True
 
     def moved_exactly(self, d: int, n: int) -> None:
-        """Cd := Cn moved by CapAdd, its metadata and exact tag being set: bounds are the same, the tag may be gone."""
+        """Cd := Cn moved by CapAdd, metadata and exact tag being set: the bounds are Cn's, the tag may be gone."""
         fact = self._known.get(n)
         if n == CSP:
             fact = None
@@ -758,7 +759,7 @@ class BlockCode:
         return True
 
     def _poison(self, at: int, poisoned: bool) -> int:
-        """The host register with the address, all ones if bit 63 of BAD is set or no instructions are left."""
+        """The host register with the address, all ones if bit 63 of BAD is set or the budget is used up."""
         if self._pending:
             self._pending = False
             if poisoned:

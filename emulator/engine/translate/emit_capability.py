@@ -539,6 +539,8 @@ def pc_relative(block: BlockCode, insn: Instruction) -> bool:
     capability = pe.read_c(d)
     is_integer = pe.c[d] is None
     pe.c[d], pe.x[d] = saved
+    if block.plain and not is_integer:
+        return False
     target = block.target(d, VALUE)
     block.emit(*a64.mov_imm(target, capability.value))
     if is_integer:

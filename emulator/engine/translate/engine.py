@@ -177,8 +177,8 @@ class FastEngine(ReferenceEngine):
             exact = left <= LONGEST_PATH
             translation = None if left <= _SHORT or stuck else self._find(exact)
             if translation is not None:
-                stuck = not self._enter(translation, left if exact else min(left, _MOST_LEFT) - LONGEST_PATH)
-                stuck = stuck and exact
+                free = left if exact else min(left, _MOST_LEFT) - LONGEST_PATH
+                stuck = not self._enter(translation, free) and exact
             elif left <= LONGEST_PATH:
                 super()._run_blocks()
             else:
@@ -237,10 +237,9 @@ class FastEngine(ReferenceEngine):
             cold.append(0)
         # A call's target is a place of its own; the facts that an edge carries tell it from a call.
         follows = near is not None and near.kind is ExitKind.EDGE and not near.call
-        places = self._drop or code.places.allocate(
-            4 * len(words), 4 * (len(cold) + _STUB_WORDS * len(block.exits)), near and near.site, follows
-        )
-        if places is None or places is True:
+        cold_bytes = 4 * (len(cold) + _STUB_WORDS * len(block.exits))
+        places = code.places.allocate(4 * len(words), cold_bytes, near.site if near else None, follows)
+        if places is None or self._drop:
             return False
         hot_at, cold_at = places
         made.host = made.checked = hot_at

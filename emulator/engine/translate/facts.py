@@ -1,4 +1,4 @@
-"""What is known about capability registers at a place in translated code, and how versions of a block compare.
+"""What is known about capability registers at a place in translated code; how versions of a block compare.
 
 A block is translated for facts that hold wherever it is entered from. Direct branches carry facts along, so
 that a loop decodes the bounds of its pointers once, before it; branches to a register's value carry none.

@@ -53,7 +53,7 @@ _STATE_AT, _TABLE_AT, _CODE_AT, _DATA_AT, _TAGS_AT = 1 << 28, 1 << 29, 1 << 32, 
 _UPPER = 0xFFFF
 """Bits 63:48 of guest addresses in the upper half."""
 _READ, _WRITE, _EXEC = unicorn.UC_PROT_READ, unicorn.UC_PROT_WRITE, unicorn.UC_PROT_EXEC
-_FIRST_FILLS, _MOST_FILLS = 200, 12_000
+_FIRST_FILLS, _MOST_FILLS = 1 << 10, 1 << 18
 """Unicorn doubles its TLB at a flush that finds it well used: flush after that many answers, then twice."""
 
 Ask = Callable[[int], int]
@@ -110,19 +110,19 @@ class CodeHost:
     # --- entry and exit ----------------------------------------------------------------------------------
 
     def _write_frame(self) -> None:
-        """Entry, exit and the address where Unicorn stops, at the start of the code."""
-        self.stop = CODE + 64  # not at the start of a page: Unicorn looks at the words before, too
-        self.words[64 >> 2] = a64.NOP
-        self._end = CODE + 80
+        """Entry and exit, at the start of the code. Translated code stops with WFI: at an address where it is
+        told to stop, Unicorn makes a translation each time and never frees it. It wants to be told one all the
+        same, looks at the words before it, too, and needs that page.
+        """
+        self._end = CODE + 64
+        self._until = CODE + 32
         self._enter = [self._frame(_entry_code(first)) for first in (FIRST_LANE, FIRST_LANE_PLAIN)]
         """Where translated code is entered; not plain, plain."""
         code = [*a64.mov_imm(17, STATE), a64.str_(16, 17, EXIT)]
         skip = 4 * len(code)
         self.leave = []
         for first in (FIRST_LANE, FIRST_LANE_PLAIN):
-            spill = [*code, *_exit_code(first)]
-            at = self._end + 4 * len(spill)
-            self.leave.append(self._frame([*spill, a64.b(self.stop - at)]))
+            self.leave.append(self._frame([*code, *_exit_code(first), _WFI]))
         """Where translated code leaves, the number of the exit in x16; not plain, plain."""
         self.leave_asked = [at + skip for at in self.leave]
         """Likewise, after it has asked."""
@@ -142,7 +142,7 @@ class CodeHost:
         None then; after a poisoned or refused access, the host address of the access.
         """
         uc = self._uc
-        failed = self._start(uc._uch, self._enter[plain], self.stop, 0, 0)
+        failed = self._start(uc._uch, self._enter[plain], self._until, 0, 0)
         if not failed and not self._refused:
             if self._error is not None:
                 self._raise()
@@ -150,7 +150,7 @@ class CodeHost:
         self._refused = False
         self._reg_read(uc._uch, arm64_const.UC_ARM64_REG_PC, ctypes.byref(self._pc))
         where = self._pc.value
-        self._start(uc._uch, self.leave[plain], self.stop, 0, 0)
+        self._start(uc._uch, self.leave[plain], self._until, 0, 0)
         if self._error is not None:
             self._raise()
         return where
@@ -270,3 +270,4 @@ def _exit_code(first_lane: int) -> list[int]:
 
 
 _SVC = 0xD4000001
+_WFI = 0xD503207F

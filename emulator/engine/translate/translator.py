@@ -81,11 +81,9 @@ def _instruction(block: BlockCode, word: int) -> bool:
     if isinstance(what, Instruction):
         row = what.row
         emitter = ROW_EMITTERS.get(row.id)
-        if (
-            emitter is None
-            or block.plain
-            or (context.cap_trap is not None and row.group != ROW_GROUP_NEVER_TRAPPED)
-        ):
+        if emitter is None:
+            return False
+        if row.group != ROW_GROUP_NEVER_TRAPPED and (block.plain or context.cap_trap is not None):
             return False
         return emitter(block, what)
     if what is not None:
