@@ -228,6 +228,8 @@ class CodeHost:
         elif SHADOW <= page < SHADOW + (1 << 60):
             write = access == unicorn.UC_MEM_WRITE
             va = page - SHADOW << 4
+            if va >> 48 not in (0, _UPPER):
+                return False
             place = self._memory.direct_tags(va, write, self.capabilities)
             if place is None:
                 return False

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import pytest
 
-from emulator.board.boards import BOARDS, TESTBOARD, Board
+from emulator.board.boards import BOARDS, TESTBOARD, VIRT, Board
 from emulator.board.conformance.image import find_images
 from emulator.board.console import MemoryBlock, MemoryConsole
 from emulator.board.image import load_elf, read_file
-from emulator.board.outcome import Outcome
+from emulator.board.outcome import Outcome, OutcomeKind
 from emulator.board.system import ENGINES, System
 from emulator.engine.translate.engine import FastEngine
+from emulator.engine.translate.layout import CODE, SHADOW, STATE, TABLE
 from emulator.memory.physical import RamRegion
 from loader.elf import ElfImage
+from morello_isa.capability import CAP_MAX
 from tests.board.build import build_image
+from tests.board.tables import LC_SHIFT, SC, VALID_AF, Tables
+from tests.board.test_boot import assemble
 from tests.board.test_conformance import IMAGES, needs_images
 from tests.board.test_images import DEVICE_BOARDS, TESTBOARD_IMAGES
+from tests.board.test_upper_half import enable_translation
 
 LIMIT = 200_000
 _AROUND = 0x1_0000
@@ -95,3 +100,90 @@ def test_device_image(board: str, name: str, el: int) -> None:
 def test_conformance_images(start: int) -> None:
     for path, _, _ in find_images(IMAGES)[start::77]:
         assert_equal(TESTBOARD, read_file(path))
+
+
+DATA = 0x4020_0000
+TOP = 0xFFFF_FF80_0000_0000
+WILD_PROGRAM = """
+        adr x10, vectors
+        mrs c1, DDC
+        scvalue c10, c1, x10
+        msr CVBAR_EL1, c10
+        adr x9, addresses
+        mov x8, #COUNT
+    1:  ldr x1, [x9], #8
+        ldr x3, [x1]
+        eor x4, x3, x4, ror #7
+        str x4, [x1, #8]
+        ldrb w3, [x1, x8]
+        eor x4, x3, x4, ror #7
+        subs x8, x8, #1
+        b.ne 1b
+        mov w0, #0x18
+        adr x1, block
+        hlt #0xf000
+        .balign 8
+    block: .quad 0x20026, 0
+    addresses: .quad ADDRESSES
+        .balign 2048
+    vectors:
+        .skip 512
+        mrs x5, FAR_EL1
+        eor x4, x5, x4, ror #7
+        mrs x5, ESR_EL1
+        eor x4, x5, x4, ror #7
+        mrs c5, CELR_EL1
+        add c5, c5, #4
+        msr CELR_EL1, c5
+        eret
+"""
+
+
+def wild_addresses() -> list[int]:
+    """What a guest may try: every kind of top half word before an address that is mapped, or used by the
+    translator."""
+    own = [STATE, TABLE, CODE, SHADOW + (DATA >> 4), SHADOW + (DATA >> 4) + (0xFFFF << 44)]
+    tops = {
+        0,
+        1,
+        0x7F,
+        0x80,
+        0xFF,
+        0x1200,
+        0x3FFF,
+        0x4034,
+        0x6010,
+        0x7FFF,
+        0x8000,
+        0xFF00,
+        0xFF7F,
+        0xFF80,
+        0xFFFF,
+    }
+    for address in own:
+        tops |= {address >> 48 ^ flip for flip in (0, 0x8000, 0xFF00, 0x80, 0x1000)}
+    places = [DATA, 0x1000, *(address & (1 << 48) - 1 for address in own), 0xFF80_0000_0000 | DATA]
+    return [top << 48 | place + 0x40 for top in sorted(tops) for place in dict.fromkeys(places)]
+
+
+@pytest.mark.parametrize("tbi", (0, 1 << 37, 1 << 38, 3 << 37))
+@pytest.mark.parametrize("top", (0, TOP))
+def test_no_address_reaches_what_it_must_not(top: int, tbi: int) -> None:
+    """Loads and stores at wild addresses: the same faults, and never the translator's own memory."""
+    addresses = wild_addresses()
+    text = WILD_PROGRAM.replace("ADDRESSES", ", ".join(map(hex, addresses)))
+    data = assemble(text.replace("COUNT", str(len(addresses))))
+    ends = []
+    for engine in ENGINES:
+        system = System(VIRT, engine=engine)
+        loaded = load_elf(system.physical, data, "program")
+        tables = Tables(system.physical, 0x5000_0000, 12, 39)
+        for block in range(0x4000_0000, 0x4800_0000, 0x20_0000):
+            tables.map(block, block, VALID_AF | SC | 1 << LC_SHIFT | 3 << 8, level=2)
+        system.start(loaded.entry, el=1)
+        enable_translation(system, tables.root, tbi)
+        system.pe.pcc = CAP_MAX.set_value(loaded.entry | top)
+        outcome = system.run(100_000)
+        assert outcome.kind is OutcomeKind.EXIT, outcome
+        ends.append(state((system, outcome, b"")) | {"data": system.physical.read_bytes(DATA, 4096)})
+    assert ends[0] == ends[1]
