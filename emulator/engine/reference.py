@@ -297,12 +297,12 @@ class ReferenceEngine:
         return Site(self.pe, self.memory, self._context, pc, word)
 
     def fetch_ahead(self, pc: int) -> int | None:
-        """The word at `pc` if it can be fetched without any fault."""
+        """The word at `pc` if it can be fetched without any fault or other effect."""
         try:
             self._check_fetch(pc)
-            return self.memory.fetch(pc)
-        except (PeFault, MemoryAbort):
+        except PeFault:
             return None
+        return self.memory.fetch_ahead(pc)
 
     def arithmetic(self, words: tuple[int, ...], operands: Operands, pc: int) -> Action | None:
         """An action that executes the words on the host; None when it can't take so many registers."""

@@ -206,6 +206,13 @@ class AddressSpace:
         at = self._pages[page] + (va & PAGE_MASK)
         return int.from_bytes(self.pool.data[at : at + 4], "little")
 
+    def fetch_ahead(self, va: int) -> int | None:
+        """See `Memory.fetch_ahead`."""
+        try:
+            return self.fetch(va)
+        except MemoryAbort:
+            return None
+
     def check(self, va: int, size: int, write: bool, access: Access) -> None:
         """See `Memory.check`. Cache maintenance needs a readable page."""
         va &= ADDRESS_MASK

@@ -93,6 +93,9 @@ class Memory(Protocol):
     def fetch(self, va: int) -> int:
         """The 32-bit instruction word at 4-byte aligned `va`; its page is known as code from now on."""
 
+    def fetch_ahead(self, va: int) -> int | None:
+        """As `fetch`, of code that may never execute: None where it would abort or have any other effect."""
+
     def check(self, va: int, size: int, write: bool, access: Access) -> None:
         """Only translate: raise what an access of that kind would raise."""
 

@@ -515,6 +515,17 @@ class Mmu:
         start = page.start + offset
         return int.from_bytes(page.data[start : start + 4], "little")
 
+    def fetch_ahead(self, va: int) -> int | None:
+        """See `Memory.fetch_ahead`: no flag in a descriptor is set, no device is read."""
+        page = self._tlb.get(va >> 12 << _KIND_BITS | _FETCH)
+        if page is None:
+            try:
+                self._looker.translate(self._context, va, _ACCESS_TYPES[_FETCH])
+                page = self._page(va, _FETCH)
+            except MemoryAbort:
+                return None
+        return None if page.data is None else self.fetch(va)
+
     def _withdraw_write_windows(self, number: int) -> None:
         """Stores to physical page `number` have to be seen from now on."""
         if number in self._directly_written:

@@ -70,6 +70,13 @@ class PlainMemory:
             self.write_pages.pop(page, None)
         return int.from_bytes(self._data[va : va + 4], "little")
 
+    def fetch_ahead(self, va: int) -> int | None:
+        """See `Memory.fetch_ahead`."""
+        try:
+            return self.fetch(va)
+        except MemoryAbort:
+            return None
+
     def check(self, va: int, size: int, write: bool, access: Access) -> None:  # noqa: ARG002
         """See `Memory.check`."""
         self._inside(va, size, write)

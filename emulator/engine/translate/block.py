@@ -46,7 +46,7 @@ from emulator.engine.translate.layout import (
 from emulator.memory.interface import Memory
 from emulator.semantics.site import Site
 from emulator.state.pe import Pe
-from morello_isa.capability import MASK64
+from morello_isa.capability import MASK64, Capability
 from morello_isa.permissions import Perm
 
 LOAD, STORE = int(Perm.LOAD), int(Perm.STORE)
@@ -193,6 +193,7 @@ class BlockCode:
         self._origins: dict[int, tuple[Origin, int]] = {}
         self._all_origins: list[Origin] = []
         self._known: Facts = dict(facts)
+        self._constants: dict[int, Capability] = {}
         self._next_slot = 0
         self._known_alignment = 1
         self._fixed_permissions = plain_permissions(context)
@@ -365,6 +366,7 @@ class BlockCode:
         ):
             return False
         self._copies += 1
+        self._seen.clear()
         return True
 
     def finish(self) -> None:
@@ -405,6 +407,7 @@ class BlockCode:
     def _forget(self, n: int) -> None:
         self._origins.pop(n, None)
         self._known.pop(n, None)
+        self._constants.pop(n, None)
         if n == 30:
             self.link_pc = None
 
@@ -426,6 +429,15 @@ class BlockCode:
         self._forget(n)
         if fact is not UNKNOWN:
             self._known[n] = fact
+
+    def holds_constant(self, n: int, capability: Capability) -> None:
+        """Cn was given a capability known when translating."""
+        self.holds_capability(n)
+        self._constants[n] = capability
+
+    def constant(self, n: int) -> Capability | None:
+        """The capability in Cn, if it is known."""
+        return self._constants.get(n)
 
     def is_integer(self, n: int) -> bool:
         """Cn is known to be without tag and metadata."""
@@ -656,6 +668,10 @@ class BlockCode:
             return self._plain_address(n, offset, size, align, one_page)
         low, high = min(offset, result), max(offset + size, result)
         known = self._origins.get(n)
+        if not result and self._constant_allows(n, low, high, permissions):
+            value = self.read(n, VALUE)
+            at = self._offset(value, offset)
+            return self._place(n, at, offset, size, align, one_page, False)
         if known is not None and self._cover(known[0], known[1] + low, known[1] + high):
             poisoned = False
             value = VALUE if n == CSP else self.read(n, VALUE)
@@ -669,6 +685,15 @@ class BlockCode:
         poisoned = self._base_alignment(n, value, poisoned)
         at = self._offset(value, offset)
         return self._place(n, at, offset, size, align, one_page, poisoned)
+
+    def _constant_allows(self, n: int, low: int, high: int, permissions: int) -> bool:
+        """Cn is known to have the permissions, and bounds that include [low, high) around its value."""
+        constant = self._constants.get(n)
+        if constant is None or not constant.tag or constant.is_sealed or not constant.has(permissions):
+            return False
+        bounds = constant.bounds
+        first, limit = constant.value + low, constant.value + high
+        return bounds.window_low <= first and limit <= bounds.limit and limit < bounds.window_high
 
     def _place(
         self, n: int, at: int, offset: int, size: int, align: int, one_page: bool, poisoned: bool

@@ -27,6 +27,7 @@ from emulator.engine.translate.layout import (
     set_value,
 )
 from emulator.semantics.table import ROW_SEMANTICS
+from morello_isa.capability import MASK64, Capability
 from morello_isa.decode import Instruction
 
 Emitter = Callable[[BlockCode, Instruction], bool]
@@ -158,6 +159,11 @@ def store_pair(block: BlockCode, insn: Instruction) -> bool:
 
 def _add(block: BlockCode, d: int, n: int, increment: int | None, register: int) -> None:
     """Cd|CSP := CapAdd(Cn|CSP, increment), the increment being a constant or in a host register."""
+    constant = block.constant(n)
+    if constant is not None and increment is not None and d != CSP:
+        result = constant.add(increment & MASK64)
+        _constant(block, d, result.with_tag(False) if constant.is_sealed else result)
+        return
     integer = n != CSP and block.is_integer(n)
     if increment is not None and abs(increment) < 4096 and not integer:
         if block.prefers_window(n):
@@ -528,7 +534,8 @@ def select(block: BlockCode, insn: Instruction) -> bool:
 
 def pc_relative(block: BlockCode, insn: Instruction) -> bool:
     """ADR and ADRP: constants of the place, evaluated by the reference semantics."""
-    if block.context.c64 and insn.row.id == "ADRP_C_I_C":
+    # ADRP of C64 with P=0 starts from a register; in A64 the two rows are one instruction.
+    if block.context.c64 and insn.row.id in ("ADRP_C_I_C", "ADRDP_C_ID_C"):
         return False
     d = insn.Rd
     if d == 31:
@@ -539,18 +546,21 @@ def pc_relative(block: BlockCode, insn: Instruction) -> bool:
     capability = pe.read_c(d)
     is_integer = pe.c[d] is None
     pe.c[d], pe.x[d] = saved
-    if block.plain and not is_integer:
-        return False
-    target = block.target(d, VALUE)
-    block.emit(*a64.mov_imm(target, capability.value))
     if is_integer:
+        block.emit(*a64.mov_imm(block.target(d, VALUE), capability.value))
         block.written(d, VALUE)
         return True
+    _constant(block, d, capability)
+    return True
+
+
+def _constant(block: BlockCode, d: int, capability: Capability) -> None:
+    """Cd := a capability known when translating."""
+    block.emit(*a64.mov_imm(block.target(d, VALUE), capability.value))
     block.written_value(d, VALUE)
     block.emit(*a64.mov_imm(TEMP, capability.hi), set_meta(d, TEMP))
     block.emit(*a64.mov_imm(TEMP, int(capability.tag)), set_tag(d, TEMP))
-    block.holds_capability(d)
-    return True
+    block.holds_constant(d, capability)
 
 
 # --- branches --------------------------------------------------------------------------------------------
@@ -611,6 +621,7 @@ ROW_EMITTERS: dict[str, Emitter] = {
     "ADR_C_I_C": pc_relative,
     "ADRP_C_I_C": pc_relative,
     "ADRP_C_IP_C": pc_relative,
+    "ADRDP_C_ID_C": pc_relative,
     "BR_C_C": _branch,
     "RET_C_C": _branch,
     "BLR_C_C": _branch_link,

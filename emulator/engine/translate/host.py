@@ -53,8 +53,9 @@ _STATE_AT, _TABLE_AT, _CODE_AT, _DATA_AT, _TAGS_AT = 1 << 28, 1 << 29, 1 << 32, 
 _UPPER = 0xFFFF
 """Bits 63:48 of guest addresses in the upper half."""
 _READ, _WRITE, _EXEC = unicorn.UC_PROT_READ, unicorn.UC_PROT_WRITE, unicorn.UC_PROT_EXEC
-_FIRST_FILLS, _MOST_FILLS = 1 << 10, 1 << 18
-"""Unicorn doubles its TLB at a flush that finds it well used: flush after that many answers, then twice."""
+_FIRST_FILLS, _MOST_FILLS = 1 << 9, 1 << 18
+"""Unicorn doubles its TLB (256 entries) at a flush that finds it well used, and may halve it at one that
+doesn't: flush after that many answers, then after twice as many."""
 
 Ask = Callable[[int], int]
 """(number of an exit) -> host address where translated code goes on."""
@@ -195,6 +196,7 @@ class CodeHost:
 
     def forget_pages(self) -> None:
         """Answers about pages are out of date."""
+        self._fills, self._fills_limit = 0, _FIRST_FILLS
         self._uc.ctl(unicorn.UC_CTL_TLB_FLUSH, unicorn.UC_CTL_IO_WRITE)
 
     # --- pages -------------------------------------------------------------------------------------------
@@ -210,8 +212,9 @@ class CodeHost:
         """Fill in the TLB entry for a page; False to refuse the access."""
         self._fills += 1
         if self._fills >= self._fills_limit < _MOST_FILLS:
-            self._fills, self._fills_limit = 0, 2 * self._fills_limit
+            grown = 2 * self._fills_limit
             self.forget_pages()
+            self._fills_limit = grown
         page = address & ~PAGE_MASK
         space = address >> 48
         if space in (0, _UPPER):
