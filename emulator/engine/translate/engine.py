@@ -153,19 +153,32 @@ class FastEngine(ReferenceEngine):
         space = self.space.code_spaces[self.pe.pc >> 63]
         domain = self._domains.get((context, space, plain, exact))
         if domain is not None:
+            domain.last_use = self.counters.entries
             return domain
-        code = self._code or self._open()
         family = family_of(context, space, plain, exact)
         table = self._tables.get(family)
         if table is None:
-            if len(self._tables) == TABLES:
-                self._flush()
-            table = self._tables[family] = len(self._tables)
-            code.clear_table(table)
+            table = self._take_table(family)
         domain = Domain(context, space, plain, exact, self.pe.pcc, self._window, table)
         self._domains[domain.key] = domain
         self._by_meta[family, context.pcc_hi, context.c64] = domain
         return domain
+
+    def _take_table(self, family: tuple[object, ...]) -> int:
+        """A table for a new family. When all are in use, the family that hasn't run for longest is forgotten."""
+        code = self._code or self._open()
+        table = len(self._tables)
+        if table == TABLES:
+            last_use = dict.fromkeys(self._tables, 0)
+            for domain in self._domains.values():
+                last_use[domain.family] = max(last_use[domain.family], domain.last_use)
+            oldest = min(last_use, key=last_use.__getitem__)
+            table = self._tables.pop(oldest)
+            self._domains = {key: d for key, d in self._domains.items() if d.family != oldest}
+            self._by_meta = {key: d for key, d in self._by_meta.items() if d.family != oldest}
+        self._tables[family] = table
+        code.clear_table(table)
+        return table
 
     # --- running -------------------------------------------------------------------------------------------
 

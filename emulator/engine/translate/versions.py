@@ -51,7 +51,8 @@ class Domain:
     it may fetch."""
 
     __slots__ = (
-        "anchor", "blocks", "context", "family", "frame", "general", "key", "plain", "space", "window",
+        "anchor", "blocks", "context", "family", "frame", "general", "key", "last_use", "plain", "space",
+        "window",
     )  # fmt: skip
 
     def __init__(
@@ -64,6 +65,8 @@ class Domain:
         self.plain = plain
         self.anchor = anchor
         self.key = context, space, plain, exact
+        self.last_use = 0
+        """Number of the entry into translated code at which it was wanted last."""
         self.blocks: dict[int, list[Translation]] = {}
         self.general: set[int] = set()
         """PCs of instructions whose quick form has failed."""

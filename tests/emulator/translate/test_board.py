@@ -187,3 +187,67 @@ def test_no_address_reaches_what_it_must_not(top: int, tbi: int) -> None:
         assert outcome.kind is OutcomeKind.EXIT, outcome
         ends.append(state((system, outcome, b"")) | {"data": system.physical.read_bytes(DATA, 4096)})
     assert ends[0] == ends[1]
+
+
+SPACES_PROGRAM = """
+        ldr x10, =DATA_AT
+        mov x11, #ROUNDS
+        mov x0, #0
+    1:  mov x12, x10
+        mov x13, #SPACES
+    2:  ldr x1, [x12], #8
+        msr TTBR0_EL1, x1
+        isb
+        ldr x2, =CODE_AT
+        blr x2
+        eor x0, x0, x0, ror #9
+        subs x13, x13, #1
+        b.ne 2b
+        subs x11, x11, #1
+        b.ne 1b
+        mov x3, x0
+        mov w0, #0x18
+        adr x1, block
+        hlt #0xf000
+        .balign 8
+    block: .quad 0x20026, 0
+        .ltorg
+"""
+
+
+def test_many_address_spaces() -> None:
+    """Other code at the same address in each: never mixed up, and none makes the others be translated anew."""
+    spaces, rounds, code = 20, 30, 0x1_0000
+    names = {"DATA_AT": TOP | DATA, "CODE_AT": code, "ROUNDS": rounds, "SPACES": spaces}
+    text = SPACES_PROGRAM
+    for name, value in names.items():
+        text = text.replace(name, hex(value))
+    data = assemble(text)
+    ends = []
+    for engine in ENGINES:
+        system = System(VIRT, engine=engine)
+        physical = system.physical
+        loaded = load_elf(physical, data, "program")
+        kernel = Tables(physical, 0x5000_0000, 12, 39)
+        attributes = VALID_AF | SC | 1 << LC_SHIFT | 3 << 8
+        for block in range(0x4000_0000, 0x4800_0000, 0x20_0000):
+            kernel.map(block, block, attributes, level=2)
+        for n in range(spaces):
+            tables = Tables(physical, 0x5100_0000 + n * 0x10_0000, 12, 39)
+            page = 0x4600_0000 + n * 0x1000
+            tables.map(code, page, attributes)
+            loop = f"mov x5, #50\n1: add x0, x0, #{n + 1}\nsubs x5, x5, #1\nb.ne 1b\nret"
+            # The code of one page, at its physical address, without the ELF around it.
+            image = ElfImage.from_bytes(assemble(loop), "code")
+            segment = image.load_segments[0]
+            physical.write_bytes(page, image.data[segment.offset : segment.offset + segment.filesz])
+            physical.write(DATA + 8 * n, 8, tables.root | n + 1 << 48)
+        system.start(loaded.entry, el=1)
+        enable_translation(system, kernel.root, 0)
+        system.pe.pcc = CAP_MAX.set_value(loaded.entry | TOP)
+        outcome = system.run(1_000_000)
+        assert outcome.kind is OutcomeKind.EXIT, outcome
+        ends.append(state((system, outcome, b"")))
+        if isinstance(system.engine, FastEngine):
+            assert system.engine.counters.flushes == 0
+    assert ends[0] == ends[1]
