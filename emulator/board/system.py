@@ -30,8 +30,8 @@ from morello_isa.capability import CAP_MAX
 
 _BRANCH_TO_SELF = 0x1400_0000
 _RECURSION_LIMIT = 8
-_CHUNK = 200_000
-_INTERACTIVE_CHUNK = 20_000
+_CHUNK = 1_000_000
+_INTERACTIVE_CHUNK = 200_000
 _DAIF_I = 2
 ENGINES = ("reference", "fast")
 DEFAULT_ENGINE = "reference"
