@@ -103,7 +103,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _make_system(options: argparse.Namespace, consoles: dict[int, StreamConsole], trace: Trace) -> System:
-    board = BOARDS[options.board] if options.board else _default_board(options)
+    board = BOARDS[options.board] if options.board else default_board(options.image)
     blocks = {}
     if options.drive:
         path, _, flag = options.drive.partition(",")
@@ -119,12 +119,12 @@ def _make_system(options: argparse.Namespace, consoles: dict[int, StreamConsole]
     return system
 
 
-def _default_board(options: argparse.Namespace) -> Board:
+def default_board(image_file: str | None) -> Board:
     """`testboard` for images that have its harness's symbols, else `morello`."""
-    if options.image is not None:
+    if image_file is not None:
         from loader.elf import ElfImage
 
-        image = ElfImage.from_bytes(read_file(options.image), options.image)
+        image = ElfImage.from_bytes(read_file(image_file), image_file)
         if any(s.name == "trickbox" for s in image.symbols):
             return BOARDS["testboard"]
     return BOARDS["morello"]
@@ -221,19 +221,24 @@ def _wait(consoles: Sequence[StreamConsole]) -> bool:
 
 
 def _finish(outcome: Outcome) -> int:
-    """Message on stderr (none for plain success) and exit status."""
+    status, message = exit_status(outcome)
+    if message:
+        sys.stderr.write(f"morello boot: {message}\n")
+    return status
+
+
+def exit_status(outcome: Outcome) -> tuple[int, str]:
+    """(exit status, what to tell the user: "" for an end that the guest asked for)."""
     kind, detail = outcome.kind, outcome.detail
     if kind is OutcomeKind.REPORTED:
-        return 0 if isinstance(detail, bytes) and detail.endswith(b"OK\n") else 1
+        return (0 if isinstance(detail, bytes) and detail.endswith(b"OK\n") else 1), ""
     if kind is OutcomeKind.EXIT:
-        return detail if isinstance(detail, int) else 1
+        return (detail if isinstance(detail, int) else 1), ""
     if kind in (OutcomeKind.POWER_OFF, OutcomeKind.USER):
-        return 0
-    text = f"{kind.value}: {detail}" if detail else kind.value
-    sys.stderr.write(f"morello boot: {text}\n")
+        return 0, ""
     statuses = {
         OutcomeKind.LIMIT: EXIT_LIMIT,
         OutcomeKind.STUCK: EXIT_STUCK,
         OutcomeKind.WATCHDOG: EXIT_WATCHDOG,
     }
-    return statuses.get(kind, 0)
+    return statuses.get(kind, 0), f"{kind.value}: {detail}" if detail else kind.value

@@ -8,9 +8,10 @@ itself; chains and the table of granules have limits, and a chain that was cut s
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from emulator.debug.stops import Stop
 from emulator.debug.text import size
@@ -25,10 +26,12 @@ if TYPE_CHECKING:
 
 MAX_DEPTH = 2000
 MAX_GRANULES = 500_000
+MAX_SHOWN = 40
 SVC = 0xD4000001
 PCC, STACK = 40, 32
 """Keys of PCC and, plus the bank, of the stack pointers; 0..30 are C0..C30."""
 
+_KEYS = {"csp": -1, "sp": -1, "pcc": PCC, "pc": PCC, "clr": 30, "lr": 30, "cfp": 29, "fp": 29}
 _MEMORY = re.compile(r"\[(\w+)(?:, ([^\]]+))?\](!)?(?:, (.+))?$")
 _INDEX = re.compile(r"([xw])(\d+|zr)(?:, (lsl|sxtw|uxtw|sxtx)(?: #(\d+))?)?$")
 _CAPABILITY = re.compile(r"c(\d+)$")
@@ -104,6 +107,30 @@ def _key(operand: str) -> int | None:
     return int(match[1]) if match else None
 
 
+class Counter(Protocol):
+    """What counts instructions: a kernel, a board."""
+
+    @property
+    def instructions(self) -> int:
+        """Instructions executed so far."""
+
+
+class Thread(Protocol):
+    """What runs instructions: a `Task`, or the core of a board."""
+
+    @property
+    def tid(self) -> int:
+        """Its number."""
+
+    @property
+    def pe(self) -> Pe:
+        """Its registers."""
+
+    @property
+    def kernel(self) -> Counter:
+        """Its position is the count of that."""
+
+
 class Recorder:
     """An observer (see `Guest`) that builds the nodes. Call `finish` when the run has stopped."""
 
@@ -112,9 +139,9 @@ class Recorder:
         self.forgot = False
         self._registers: dict[int, dict[int, Node | None]] = {}
         self._last: dict[int, list[Capability | None]] = {}
-        self._pending: tuple[Task, int, Shape, int, int, int, str] | None = None
+        self._pending: tuple[Thread, int, Shape, int, int, int, str] | None = None
 
-    def __call__(self, task: Task, pc: int, word: int) -> Stop | None:
+    def __call__(self, task: Thread, pc: int, word: int) -> Stop | None:
         """Before an instruction: account for the last one, look at the operands of this one."""
         self.finish()
         pe = task.pe
@@ -129,13 +156,13 @@ class Recorder:
         self._pending = (task, pc, shape, address, task.kernel.instructions, pe.bank, call)
         return None
 
-    def register(self, task: Task, key: int) -> Node | None:
+    def register(self, task: Thread, key: int) -> Node | None:
         """The node of a register: 0..30, -1 for the stack pointer, PCC."""
         return self._registers.get(task.tid, {}).get(_place(key, task.pe.bank))
 
     # -- recording -------------------------------------------------------------------------------------
 
-    def _start(self, task: Task) -> None:
+    def _start(self, task: Thread) -> None:
         pe = task.pe
         position = task.kernel.instructions
         now = _snapshot(pe)
@@ -158,7 +185,7 @@ class Recorder:
         for key, value in enumerate(now):
             if value is before[key]:
                 continue
-            if value is None or not value.tag:
+            if value is None or not (value.tag or value.hi):
                 made.append((key, None))
             else:
                 made.append((key, self._made(nodes, key, value, pc, shape, address, position, bank, call)))
@@ -180,7 +207,8 @@ class Recorder:
         position: int,
         bank: int,
         call: str,
-    ) -> Node:
+    ) -> Node | None:
+        """The node of a new value. One without tag has a node if it comes from a capability that had one."""
         if call:
             return Node(value, f"returned by the system call {call}", pc, position)
         base = _key(shape.memory[0]) if shape.memory is not None else None
@@ -191,6 +219,8 @@ class Recorder:
             place = address + 16 * shape.data.index(key)
             parent = self.memory.get(place)
             if parent is None or parent.capability != value:
+                if not value.tag:
+                    return None
                 text = "in memory since the system or the loader put it there"
                 parent = Node(value, text, 0, position, note=f"at {place:#x}")
             return self._child(parent, value, shape.text, pc, position, f"from {place:#x}")
@@ -201,7 +231,10 @@ class Recorder:
         parent = nodes.get(key)
         if parent is not None and (key >= STACK or key in shape.data):
             return self._child(parent, value, shape.text, pc, position, "")
-        return Node(value, "set by the system (a signal, or a register that it keeps)", pc, position)
+        if not value.tag:
+            return None
+        text = "set by the system (a signal, or a register that it keeps)"
+        return Node(value, shape.text if shape.text.startswith("mrs ") else text, pc, position)
 
     def _child(self, parent: Node, value: Capability, text: str, pc: int, position: int, note: str) -> Node:
         if parent.pc == pc and parent.parent is not None and not note:
@@ -303,6 +336,8 @@ def difference(node: Node) -> str:
     removed = permission_names(old.permissions & ~new.permissions)
     added = permission_names(new.permissions & ~old.permissions)
     parts += [f"−{name}" for name in removed] + [f"+{name}" for name in added]
+    if old.tag and not new.tag:
+        parts.append("tag cleared")
     if old.is_sealed != new.is_sealed:
         parts.append("sealed" if new.is_sealed else "unsealed")
     if parts or old.value == new.value:
@@ -319,3 +354,23 @@ def chain(node: Node) -> list[Node]:
         nodes.append(current)
         current = current.parent
     return nodes
+
+
+def register_key(name: str) -> int | None:
+    """The key under which a register is recorded; None for those that aren't (ddc, system registers)."""
+    return _KEYS.get(name, int(name[1:]) if name[0] in "cx" and name[1:].isdecimal() else None)
+
+
+def describe_chain(node: Node, where: Callable[[int], str]) -> Iterator[str]:
+    """Lines for people, newest first; `where` names the place of an address."""
+    nodes = chain(node)
+    for item in nodes[:MAX_SHOWN]:
+        place = where(item.pc) if item.pc else ""
+        parts = [f"  ← {item.text:<28}", f"{place:<34}", item.note, difference(item)]
+        if item.count > 1:
+            parts.append(f"({item.count} times)")
+        if item.parent is None:
+            parts.append(item.capability.describe())
+        yield " ".join(part for part in parts if part.strip()).rstrip()
+    if len(nodes) > MAX_SHOWN:
+        yield f"  … and {len(nodes) - MAX_SHOWN} before them; the root: {nodes[-1].text}"

@@ -42,6 +42,14 @@ class Request:
     libraries: Sequence[str] = ()
     """Host directories searched for shared libraries, visible read-only."""
     environment: Mapping[str, str] = field(default_factory=dict)
+    readable: Sequence[tuple[str, str]] = ()
+    """(host, guest) pairs of files and directories, read-only."""
+    place: str | None = None
+    """Guest path at which the program appears; None: its host path, or where the root shows it."""
+    name: str | None = None
+    """argv[0]; None: `program` as it was given."""
+    cwd: str | None = None
+    """Guest directory to start in; None: the host's, or / with a root. With one, arguments grant no files."""
 
 
 def reference_engine(pe: Pe, memory: Memory, on_exception: ExceptionHandler) -> Engine:
@@ -81,7 +89,13 @@ def build_view(request: Request) -> View:
     for host in request.libraries:
         if Path(host).is_dir():
             view.grant(host, host_guest_path(host), False)
-    if request.root is None:
+    for host, guest in request.readable:
+        view.grant(host, guest, False)
+    if request.place is not None:
+        view.grant(request.program, request.place, False)
+    if request.cwd is not None:
+        view.add_directory(request.cwd)
+    elif request.root is None:
         view.add_directory(host_guest_path("."))
         for name in (request.program, *named_files(request.arguments)):
             if Path(name).is_file() and view.guest_path(name) != host_guest_path(name):
@@ -156,10 +170,11 @@ class Session:
         process = Process(
             pid, None, AddressSpace(kernel.pool), COMPAT64, profile, table, group=pid, session=pid
         )
-        process.cwd = host_guest_path(".") if request.root is None else "/"
+        process.cwd = request.cwd or (host_guest_path(".") if request.root is None else "/")
         kernel.add_process(process)
         place = self._program_path(request)
-        arguments = [os.fsencode(request.program), *(os.fsencode(a) for a in request.arguments)]
+        name = request.name if request.name is not None else request.program
+        arguments = [os.fsencode(name), *(os.fsencode(a) for a in request.arguments)]
         environment = [
             os.fsencode(f"{k}={v}") for k, v in {**DEFAULT_ENVIRONMENT, **request.environment}.items()
         ]

@@ -5,14 +5,11 @@ from __future__ import annotations
 from emulator.debug import registers
 from emulator.debug.commands import Takes, command
 from emulator.debug.errors import CommandError
-from emulator.debug.provenance import PCC, Node, Recorder, TagLosses, chain, difference
+from emulator.debug.provenance import Recorder, TagLosses, describe_chain, register_key
 from emulator.debug.shell import Shell
 from emulator.debug.text import short
 from morello_isa.capability import Capability
 from morello_isa.disassemble import disassemble
-
-MAX_SHOWN = 40
-_KEYS = {"csp": -1, "sp": -1, "pcc": PCC, "pc": PCC, "clr": 30, "lr": 30, "cfp": 29, "fp": 29}
 
 
 @command("whence", category="provenance", takes=Takes.EXPRESSION)
@@ -29,7 +26,7 @@ def whence(shell: Shell, arguments: str) -> None:
     recorder = Recorder()
     if registers.is_register(name):
         value = registers.read(debugger.task, name)
-        key = _KEYS.get(name, int(name[1:]) if name[0] in "cx" and name[1:].isdecimal() else None)
+        key = register_key(name)
         if key is None:
             raise CommandError(f"{name} is not recorded; c0 to c30, csp and pcc are")
         head = f"{name} = {short(value)}"
@@ -48,23 +45,10 @@ def whence(shell: Shell, arguments: str) -> None:
     if node is None or (key is None and node.capability != value):
         shell.write("  ← in memory since the system or the loader put it there")
         return
-    _show(shell, node)
+    for line in describe_chain(node, lambda place: debugger.names.where(debugger.process, place)):
+        shell.write(line)
     if recorder.forgot:
         shell.write("  (some of the history was forgotten: it is longer than is kept)")
-
-
-def _show(shell: Shell, node: Node) -> None:
-    nodes = chain(node)
-    for item in nodes[:MAX_SHOWN]:
-        where = shell.debugger.names.where(shell.debugger.process, item.pc) if item.pc else ""
-        parts = [f"  ← {item.text:<28}", f"{where:<34}", item.note, difference(item)]
-        if item.count > 1:
-            parts.append(f"({item.count} times)")
-        if item.parent is None:
-            parts.append(item.capability.describe())
-        shell.write(" ".join(part for part in parts if part.strip()).rstrip())
-    if len(nodes) > MAX_SHOWN:
-        shell.write(f"  … and {len(nodes) - MAX_SHOWN} before them; the root: {nodes[-1].text}")
 
 
 @command("wholost", category="provenance", takes=Takes.EXPRESSION)

@@ -21,6 +21,7 @@ from emulator.engine.translate.emit_jump import (
     SENTRY,
     table_index,
 )
+from emulator.engine.translate.facts import Fact, Facts, covers
 from emulator.engine.translate.host import CodeHost
 from emulator.engine.translate.layout import (
     ASK_BAD,
@@ -46,10 +47,15 @@ from emulator.state.pe import Pe
 if TYPE_CHECKING:
     from emulator.engine.api import ExceptionHandler
 
+Family = tuple[object, ...]
+Known = tuple[tuple[int, Fact], ...]
+"""Facts as a key."""
 _MOST_LEFT = 1 << 61
 _SHORT = 40
 """So few instructions are left to the reference engine."""
 _STUB_WORDS = 3
+_FAMILY_TABLES = 16
+"""Tables that are not used for facts."""
 _FAILURES = 2
 """An instruction whose quick form failed that often gets its general form."""
 
@@ -79,6 +85,7 @@ class _Ways:
 
     def __init__(self, engine: FastEngine, domain: Domain) -> None:
         self._engine = engine
+        self._domain = domain
         self._blocks = domain.blocks
 
     def is_translated(self, pc: int) -> bool:
@@ -86,6 +93,9 @@ class _Ways:
 
     def is_leaf(self, pc: int) -> bool:
         return is_leaf(pc, self._engine.fetch_ahead)
+
+    def table(self, facts: Facts) -> tuple[int, Facts]:
+        return self._engine.table_for(self._domain, facts)
 
 
 class FastEngine(ReferenceEngine):
@@ -100,7 +110,8 @@ class FastEngine(ReferenceEngine):
         self._exits: list[tuple[Translation, Exit] | None] = [None]
         self._order: list[int] = []
         self._translations: list[Translation] = []
-        self._tables: dict[tuple[object, ...], int] = {}
+        self._tables: dict[tuple[Family, Known], int] = {}
+        self._free_tables = list(range(TABLES))
         self._by_meta: dict[tuple[object, ...], Domain] = {}
         self._failures: dict[int, int] = {}
         self._revision = -1
@@ -124,6 +135,7 @@ class FastEngine(ReferenceEngine):
         self._order.clear()
         self._translations.clear()
         self._tables.clear()
+        self._free_tables = list(range(TABLES))
         self.counters.flushes += 1
         if self._code is not None:
             self._code.forget_code()
@@ -143,6 +155,31 @@ class FastEngine(ReferenceEngine):
             and not pe.stack[pe.bank].hi
         )
 
+    def table_for(self, domain: Domain, facts: Facts) -> tuple[int, Facts]:
+        """See `Ways.table`."""
+        key = domain.family, tuple(sorted(facts.items()))
+        table = self._tables.get(key)
+        if table is not None:
+            return table, facts
+        if len(self._free_tables) <= _FAMILY_TABLES:
+            return self._poorer_table(domain, facts)
+        return self._new_table(key), facts
+
+    def _new_table(self, key: tuple[Family, Known]) -> int:
+        table = self._tables[key] = self._free_tables.pop()
+        (self._code or self._open()).clear_table(table)
+        return table
+
+    def _poorer_table(self, domain: Domain, facts: Facts) -> tuple[int, Facts]:
+        """The table for the most of the facts that there is."""
+        best, most = domain.frame.table, Facts()
+        for (family, known), table in self._tables.items():
+            if family == domain.family:
+                fewer = dict(known)
+                if len(fewer) > len(most) and covers(facts, fewer):
+                    best, most = table, fewer
+        return best, most
+
     def _domain(self, exact: bool) -> Domain:
         """The domain of the current context, made if need be; its family has a table."""
         context = self._context
@@ -156,29 +193,26 @@ class FastEngine(ReferenceEngine):
             domain.last_use = self.counters.entries
             return domain
         family = family_of(context, space, plain, exact)
-        table = self._tables.get(family)
+        table = self._tables.get((family, ()))
         if table is None:
-            table = self._take_table(family)
+            if not self._free_tables:
+                self._forget_oldest_family()
+            table = self._new_table((family, ()))
         domain = Domain(context, space, plain, exact, self.pe.pcc, self._window, table)
         self._domains[domain.key] = domain
         self._by_meta[family, context.pcc_hi, context.c64] = domain
         return domain
 
-    def _take_table(self, family: tuple[object, ...]) -> int:
-        """A table for a new family. When all are in use, the family that hasn't run for longest is forgotten."""
-        code = self._code or self._open()
-        table = len(self._tables)
-        if table == TABLES:
-            last_use = dict.fromkeys(self._tables, 0)
-            for domain in self._domains.values():
-                last_use[domain.family] = max(last_use[domain.family], domain.last_use)
-            oldest = min(last_use, key=last_use.__getitem__)
-            table = self._tables.pop(oldest)
-            self._domains = {key: d for key, d in self._domains.items() if d.family != oldest}
-            self._by_meta = {key: d for key, d in self._by_meta.items() if d.family != oldest}
-        self._tables[family] = table
-        code.clear_table(table)
-        return table
+    def _forget_oldest_family(self) -> None:
+        """Forget the code of the family that hasn't run for longest, and free its tables."""
+        last_use = {family: 0 for family, _ in self._tables}
+        for domain in self._domains.values():
+            last_use[domain.family] = max(last_use[domain.family], domain.last_use)
+        oldest = min(last_use, key=last_use.__getitem__)
+        for key in [key for key in self._tables if key[0] == oldest]:
+            self._free_tables.append(self._tables.pop(key))
+        self._domains = {key: d for key, d in self._domains.items() if d.family != oldest}
+        self._by_meta = {key: d for key, d in self._by_meta.items() if d.family != oldest}
 
     # --- running -------------------------------------------------------------------------------------------
 
@@ -350,7 +384,7 @@ class FastEngine(ReferenceEngine):
         if self.space.code_spaces[pc >> 63] != aim.space:
             return None
         self._adopt(aim)
-        wanted = Exit(ExitKind.EDGE, pc, 0)
+        wanted = Exit(ExitKind.INDIRECT, pc, 0, facts=exit_.facts)
         target = aim.find(wanted) or self._translate(aim, aim.new_version(wanted), exit_)
         if target is None:
             return None
@@ -360,7 +394,7 @@ class FastEngine(ReferenceEngine):
     def _remember(self, code: CodeHost, exit_: Exit, value: int, hi: int, target: Translation) -> None:
         """Enter a branch target in the table and in the site's predictions."""
         at = table_index(value)
-        table = code.tables[target.domain.frame.table]
+        table = code.tables[exit_.table]
         host = target.checked if target.domain.frame.exact else target.host
         table[at], table[at + 1], table[at + 2] = value, hi, host
         self._predict(code, exit_, value, hi, host)

@@ -217,7 +217,7 @@ SPACES_PROGRAM = """
 
 def test_many_address_spaces() -> None:
     """Other code at the same address in each: never mixed up, and none makes the others be translated anew."""
-    spaces, rounds, code = 20, 30, 0x1_0000
+    spaces, rounds, code = 100, 6, 0x1_0000
     names = {"DATA_AT": TOP | DATA, "CODE_AT": code, "ROUNDS": rounds, "SPACES": spaces}
     text = SPACES_PROGRAM
     for name, value in names.items():
