@@ -14,7 +14,7 @@ from typing import Protocol
 from emulator.engine.context import Context
 from emulator.engine.translate import encode as a64
 from emulator.engine.translate.checks import decode_window
-from emulator.engine.translate.contexts import plain_ddc
+from emulator.engine.translate.contexts import clean_address, demands_alignment, plain_permissions
 from emulator.engine.translate.facts import (
     LONG_LIVED,
     UNKNOWN,
@@ -54,16 +54,14 @@ from emulator.engine.translate.layout import (
 from emulator.memory.interface import Memory
 from emulator.semantics.site import Site
 from emulator.state.pe import Pe
-from morello_isa.capability import MASK64, PERMISSIONS_SHIFT, Capability
+from morello_isa.capability import MASK64, Capability
 from morello_isa.permissions import Perm
 
 LOAD, STORE = int(Perm.LOAD), int(Perm.STORE)
 LOAD_CAPABILITY = int(Perm.LOAD | Perm.LOAD_CAP | Perm.MUTABLE_LOAD)
 STORE_CAPABILITY = int(Perm.STORE | Perm.STORE_CAP | Perm.STORE_LOCAL_CAP)
-_ADDRESS_MASK = (1 << 56) - 1
 _REACH = 4095
 """Offsets that a shared check can cover, in bytes on either side."""
-_SIGN = 1 << 63
 _LENGTH = 64
 """Instructions of a stretch, about."""
 COLD = 1 << 20
@@ -217,7 +215,8 @@ class BlockCode:
         self._constants: dict[int, Capability] = {}
         self._next_slot = 0
         self._known_alignment = 1
-        self._fixed_permissions = context.ddc_hi >> PERMISSIONS_SHIFT if plain_ddc(context) else 0
+        self._fixed_permissions = plain_permissions(context)
+        self.aligned = demands_alignment(context)
 
     @property
     def site(self) -> Site:
@@ -759,7 +758,7 @@ class BlockCode:
         if one_page and not (alignment == 16 and size <= 16):
             poisoned = self._crossing(at, size, poisoned)
         self._known_alignment = alignment
-        self.emit(a64.and_imm(META, at, _ADDRESS_MASK))
+        self.emit(*clean_address(self.context, META, at, TEMP))
         return self._poison(META, poisoned)
 
     def indexed_address(
@@ -780,7 +779,7 @@ class BlockCode:
             if one_page:
                 poisoned = self._crossing(META, size, poisoned)
             self._known_alignment = align
-            self.emit(a64.and_imm(META, META, _ADDRESS_MASK))
+            self.emit(*clean_address(self.context, META, META, TEMP))
             return self._poison(META, poisoned)
         value, poisoned = self.window(n)
         poisoned = self._base_alignment(n, value, poisoned)
@@ -821,7 +820,7 @@ class BlockCode:
         return True
 
     def _poison(self, at: int, poisoned: bool) -> int:
-        """The host register with the address, made not canonical by bit 63 of BAD or an empty budget."""
+        """The host register with the address, all ones if bit 63 of BAD is set or the budget is used up."""
         if self._pending:
             self._pending = False
             if poisoned:
@@ -830,7 +829,7 @@ class BlockCode:
                 self.emit(a64.get_d(BAD, *LEFT_LANE))
                 poisoned = True
         if poisoned:
-            self.emit(a64.and_imm(BAD, BAD, _SIGN), a64.eor(META, at, BAD))
+            self.emit(a64.orr_asr(META, at, BAD, 63))
             return META
         return at
 

@@ -11,16 +11,16 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from emulator.engine.context import Context
-from emulator.engine.reference import Block, ReferenceEngine
+from emulator.engine.reference import ReferenceEngine
 from emulator.engine.translate import encode as a64
 from emulator.engine.translate.block import COLD, BlockCode, Exit, ExitKind
-from emulator.engine.translate.contexts import plain_ddc
+from emulator.engine.translate.contexts import family_of, is_canonical, is_translatable, plain_permissions
 from emulator.engine.translate.emit_jump import (
     PREDICTED_BRANCH,
     SENTRY,
     table_index,
 )
-from emulator.engine.translate.facts import Facts, covers
+from emulator.engine.translate.facts import Fact, Facts, covers
 from emulator.engine.translate.host import CodeHost
 from emulator.engine.translate.layout import (
     ASK_BAD,
@@ -38,14 +38,17 @@ from emulator.engine.translate.layout import (
 )
 from emulator.engine.translate.registers import StatePage
 from emulator.engine.translate.translator import is_leaf, translate
-from emulator.engine.translate.versions import LONGEST_PATH, Domain, Translation, family_of
+from emulator.engine.translate.versions import LONGEST_PATH, Domain, Translation
 from emulator.faults import MemoryAbort, PeFault
-from emulator.memory.address_space import AddressSpace
+from emulator.memory.direct import DirectMemory
 from emulator.state.pe import Pe
 
 if TYPE_CHECKING:
     from emulator.engine.api import ExceptionHandler
 
+Family = tuple[object, ...]
+Known = tuple[tuple[int, Fact], ...]
+"""Facts as a key."""
 _MOST_LEFT = 1 << 61
 _SHORT = 40
 """So few instructions are left to the reference engine."""
@@ -96,10 +99,10 @@ class _Ways:
 
 
 class FastEngine(ReferenceEngine):
-    """See `emulator.engine.api.Engine`. For process mode: memory is an `AddressSpace`."""
+    """See `emulator.engine.api.Engine`."""
 
-    def __init__(self, pe: Pe, memory: AddressSpace, on_exception: ExceptionHandler) -> None:
-        self._domains: dict[tuple[Context, bool, bool], Domain] = {}
+    def __init__(self, pe: Pe, memory: DirectMemory, on_exception: ExceptionHandler) -> None:
+        self._domains: dict[tuple[Context, int, bool, bool], Domain] = {}
         super().__init__(pe, memory, on_exception)
         self.space = memory
         self.counters = Counters()
@@ -107,9 +110,8 @@ class FastEngine(ReferenceEngine):
         self._exits: list[tuple[Translation, Exit] | None] = [None]
         self._order: list[int] = []
         self._translations: list[Translation] = []
-        self._tables: dict[tuple[object, ...], int] = {}
-        self._fact_tables: dict[tuple[object, ...], list[tuple[int, Facts]]] = {}
-        self._next_table = 0
+        self._tables: dict[tuple[Family, Known], int] = {}
+        self._free_tables = list(range(TABLES))
         self._by_meta: dict[tuple[object, ...], Domain] = {}
         self._failures: dict[int, int] = {}
         self._revision = -1
@@ -133,18 +135,13 @@ class FastEngine(ReferenceEngine):
         self._order.clear()
         self._translations.clear()
         self._tables.clear()
-        self._fact_tables.clear()
-        self._next_table = 0
+        self._free_tables = list(range(TABLES))
         self.counters.flushes += 1
         if self._code is not None:
             self._code.forget_code()
 
     def _open(self) -> CodeHost:
-        pool = self.space.pool
-        space = self.space
-        code = self._code = CodeHost(
-            self.pe.file, pool.data, pool.tags.data, space.direct, space.direct_tags, self._ask
-        )
+        code = self._code = CodeHost(self.pe.file, self.space, self._ask)
         return code
 
     def _is_plain(self, context: Context) -> bool:
@@ -153,32 +150,35 @@ class FastEngine(ReferenceEngine):
         return (
             not context.c64
             and not self.space.tagged
-            and plain_ddc(context)
+            and plain_permissions(context) != 0
             and pe.c.count(None) == 32
             and not pe.stack[pe.bank].hi
         )
 
     def table_for(self, domain: Domain, facts: Facts) -> tuple[int, Facts]:
-        """See `Ways.table`. When there are no more tables, the one for the most of the facts."""
-        if not facts or self._code is None:
-            return domain.frame.table, {}
-        tables = self._fact_tables.setdefault(domain.family, [])
-        best, most = domain.frame.table, Facts()
-        for table, fewer in tables:
-            if len(fewer) > len(most) and covers(facts, fewer):
-                best, most = table, fewer
-        if len(most) == len(facts) or self._next_table >= TABLES - _FAMILY_TABLES:
-            return best, most
-        table = self._new_table()
-        tables.append((table, facts))
-        return table, facts
+        """See `Ways.table`."""
+        key = domain.family, tuple(sorted(facts.items()))
+        table = self._tables.get(key)
+        if table is not None:
+            return table, facts
+        if len(self._free_tables) <= _FAMILY_TABLES:
+            return self._poorer_table(domain, facts)
+        return self._new_table(key), facts
 
-    def _new_table(self) -> int:
-        assert self._code is not None
-        table = self._next_table
-        self._next_table += 1
-        self._code.clear_table(table)
+    def _new_table(self, key: tuple[Family, Known]) -> int:
+        table = self._tables[key] = self._free_tables.pop()
+        (self._code or self._open()).clear_table(table)
         return table
+
+    def _poorer_table(self, domain: Domain, facts: Facts) -> tuple[int, Facts]:
+        """The table for the most of the facts that there is."""
+        best, most = domain.frame.table, Facts()
+        for (family, known), table in self._tables.items():
+            if family == domain.family:
+                fewer = dict(known)
+                if len(fewer) > len(most) and covers(facts, fewer):
+                    best, most = table, fewer
+        return best, most
 
     def _domain(self, exact: bool) -> Domain:
         """The domain of the current context, made if need be; its family has a table."""
@@ -187,21 +187,32 @@ class FastEngine(ReferenceEngine):
         plain = self._is_plain(context)
         # Translated code stores tags without asking.
         self.space.tagged = self.space.tagged or not plain
-        domain = self._domains.get((context, plain, exact))
+        space = self.space.code_spaces[self.pe.pc >> 63]
+        domain = self._domains.get((context, space, plain, exact))
         if domain is not None:
+            domain.last_use = self.counters.entries
             return domain
-        if self._code is None:
-            self._open()
-        family = family_of(context, plain, exact)
-        table = self._tables.get(family)
+        family = family_of(context, space, plain, exact)
+        table = self._tables.get((family, ()))
         if table is None:
-            if self._next_table == TABLES:
-                self._flush()
-            table = self._tables[family] = self._new_table()
-        domain = Domain(context, plain, exact, self.pe.pcc, self._window, table)
+            if not self._free_tables:
+                self._forget_oldest_family()
+            table = self._new_table((family, ()))
+        domain = Domain(context, space, plain, exact, self.pe.pcc, self._window, table)
         self._domains[domain.key] = domain
         self._by_meta[family, context.pcc_hi, context.c64] = domain
         return domain
+
+    def _forget_oldest_family(self) -> None:
+        """Forget the code of the family that hasn't run for longest, and free its tables."""
+        last_use = {family: 0 for family, _ in self._tables}
+        for domain in self._domains.values():
+            last_use[domain.family] = max(last_use[domain.family], domain.last_use)
+        oldest = min(last_use, key=last_use.__getitem__)
+        for key in [key for key in self._tables if key[0] == oldest]:
+            self._free_tables.append(self._tables.pop(key))
+        self._domains = {key: d for key, d in self._domains.items() if d.family != oldest}
+        self._by_meta = {key: d for key, d in self._by_meta.items() if d.family != oldest}
 
     # --- running -------------------------------------------------------------------------------------------
 
@@ -228,6 +239,9 @@ class FastEngine(ReferenceEngine):
             self._refresh()
         if self._drop:
             self._flush()
+        assert self._context is not None
+        if not is_translatable(self._context):
+            return None
         domain = self._domain(exact)
         anywhere = Exit(ExitKind.EDGE, self.pe.pc, 0)
         return domain.find(anywhere) or self._translate(domain, domain.new_version(anywhere))
@@ -365,7 +379,9 @@ class FastEngine(ReferenceEngine):
         if hi != domain.context.pcc_hi or c64 != domain.context.c64:
             aim = self._by_meta.get((domain.family, hi, c64))
         pc = value & ~1
-        if aim is None or not aim.window[0] <= pc < aim.window[1]:
+        if aim is None or not aim.window[0] <= pc < aim.window[1] or not is_canonical(pc):
+            return None
+        if self.space.code_spaces[pc >> 63] != aim.space:
             return None
         self._adopt(aim)
         wanted = Exit(ExitKind.INDIRECT, pc, 0, facts=exit_.facts)
@@ -391,12 +407,7 @@ class FastEngine(ReferenceEngine):
         pe.pcc = domain.anchor
         pe.pstate.c64 = context.c64
         pe.context_stale = False
-        self._context = context
-        caches = self._caches.get(context)
-        if caches is None:
-            no_blocks: dict[int, Block] = {}
-            caches = self._caches[context] = (no_blocks, {})
-        self._blocks, self._singles = caches
+        self._enter_context(context, self._spaces)
         self._window = domain.window
 
     # --- in and out of translated code ---------------------------------------------------------------------
@@ -408,11 +419,12 @@ class FastEngine(ReferenceEngine):
         """
         code, page = self._code, self._page
         assert code is not None
-        if self._revision != self.space.revision:
-            self._revision = self.space.revision
+        plain = translation.domain.plain
+        capabilities = not plain and translation.domain.context.cap_trap is None
+        if self._revision != self.space.revision or code.capabilities != capabilities:
+            self._revision, code.capabilities = self.space.revision, capabilities
             code.forget_pages()
         self.counters.entries += 1
-        plain = translation.domain.plain
         page.spill(left, plain)
         self._q[TARGET >> 3] = translation.checked
         where = code.run(plain)
