@@ -45,6 +45,7 @@ from emulator.state.registers import (
 )
 
 CODE_BYTES = 48 << 20
+UNICORN_VERSION = ".".join(str(part) for part in binding.uc_version())
 _TABLE_WORDS = TABLE_ENTRIES * TABLE_ENTRY_WORDS
 _TABLE_BYTES = TABLES * TABLE_BYTES
 _EMPTY_TABLE = array("Q", [NO_ADDRESS, 0, 0, 0]) * TABLE_ENTRIES

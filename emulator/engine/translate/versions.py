@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 
 from emulator.engine.context import Context
-from emulator.engine.translate.block import Exit, Frame
 from emulator.engine.translate.contexts import family_of
+from emulator.engine.translate.exits import Exit
 from emulator.engine.translate.facts import Facts, common, covers
+from emulator.engine.translate.stretch import Frame
 from morello_isa.capability import Capability
 
 LONGEST_PATH = 1024
@@ -58,8 +60,8 @@ class Domain:
     it may fetch."""
 
     __slots__ = (
-        "anchor", "blocks", "changed_forms", "context", "family", "frame", "general", "key", "last_use",
-        "narrow", "plain", "space", "window",
+        "anchor", "blocks", "changed_forms", "context", "digest", "family", "frame", "general", "key",
+        "last_use", "narrow", "plain", "space", "window",
     )  # fmt: skip
 
     def __init__(
@@ -80,6 +82,8 @@ class Domain:
         self.changed_forms: list[int] = []
         """PCs of instructions whose quick form has failed, as they became narrow and then general."""
         self.family = family_of(context, space, plain, exact)
+        self.digest = hashlib.blake2b(repr((context, plain, exact, window)).encode(), digest_size=32).digest()
+        """Stands for all that translations depend on but instructions."""
         self.frame = Frame(context, window, table, plain, exact, self.narrow, self.general)
 
     def other_form(self, pc: int) -> bool:
