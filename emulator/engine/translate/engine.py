@@ -17,7 +17,6 @@ from emulator.engine.translate.block import COLD, BlockCode, Exit, ExitKind
 from emulator.engine.translate.contexts import family_of, is_canonical, is_translatable, plain_permissions
 from emulator.engine.translate.emit_jump import (
     PREDICTED_BRANCH,
-    PREDICTIONS,
     SENTRY,
     table_index,
 )
@@ -57,7 +56,8 @@ _STUB_WORDS = 3
 _FAMILY_TABLES = 16
 """Tables that are not used for facts."""
 _FAILURES = 2
-"""An instruction whose quick form failed that often gets its general form."""
+"""An instruction whose quick form failed that often gets another form: its checks are its own only; then they
+allow what is rare."""
 
 
 class Counters:
@@ -247,8 +247,8 @@ class FastEngine(ReferenceEngine):
         return domain.find(anywhere) or self._translate(domain, domain.new_version(anywhere))
 
     def _translate(self, domain: Domain, empty: Translation, near: Exit | None = None) -> Translation | None:
-        """Fill in a translation, for the way on from `near`. None where fetching faults, or when the cache has
-        to be emptied first."""
+        """Fill in a translation, for the way on from `near`. None where fetching faults, or when the cache
+        has to be emptied first."""
         started = perf_counter()
         pc = empty.pc
         try:
@@ -470,17 +470,22 @@ class FastEngine(ReferenceEngine):
             self._quick_form_failed(translation, pc)
 
     def _quick_form_failed(self, translation: Translation, pc: int) -> None:
-        """The reference engine found nothing wrong: after a while use the general form instead."""
-        failures = self._failures[pc] = self._failures.get(pc, 0) + 1
+        """The reference engine found nothing wrong: after a while use another form."""
         domain = translation.domain
-        if failures < _FAILURES or self._drop or pc in domain.general or not self._is_current(domain):
+        if self._drop or not self._is_current(domain):
             return
-        domain.general.add(pc)
+        if pc not in domain.changed_forms[translation.forms :]:
+            failures = self._failures[pc] = self._failures.get(pc, 0) + 1
+            if failures % _FAILURES or not domain.other_form(pc):
+                return
         code = self._code
         versions = domain.blocks[translation.pc]
         assert code is not None
+        if translation not in versions:
+            return
         versions.remove(translation)
         again = Translation(domain, translation.pc, translation.facts, translation.tested, translation.path)
+        again.improved = translation.improved
         self._adopt(domain)
         if self._translate(domain, again) is None:
             return
@@ -518,7 +523,7 @@ class FastEngine(ReferenceEngine):
     def _predict(code: CodeHost, exit_: Exit, value: int, hi: int, host: int) -> None:
         """Use one of the site's predictions for a target; what they can't hold is the table's."""
         used = len(exit_.targets)
-        if value in exit_.targets or used == PREDICTIONS:
+        if value in exit_.targets or used == len(exit_.predictions):
             return
         if not used and exit_.capability:
             exit_.hi = hi
@@ -526,7 +531,7 @@ class FastEngine(ReferenceEngine):
         at = exit_.predictions[used]
         branch = at + 4 * PREDICTED_BRANCH
         word = a64.retarget(code.words[branch - CODE >> 2], host - branch)
-        if hi != exit_.hi or word is None or used + 1 == PREDICTIONS:
+        if hi != exit_.hi or word is None or used + 1 == len(exit_.predictions):
             code.patch(exit_.gate, [a64.NOP])
         if hi != exit_.hi or word is None:
             return

@@ -112,8 +112,8 @@ class CodeHost:
 
     def _write_frame(self) -> None:
         """Entry and exit, at the start of the code. Translated code stops with WFI: at an address where it is
-        told to stop, Unicorn makes a translation each time and never frees it. It wants to be told one all the
-        same, looks at the words before it, too, and needs that page.
+        told to stop, Unicorn makes a translation each time and never frees it. It wants such an address all
+        the same, in a page that is there, with words before it.
         """
         self._end = CODE + 64
         self._until = CODE + 32

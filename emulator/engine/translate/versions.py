@@ -26,11 +26,13 @@ class Translation:
     """
 
     __slots__ = (
-        "checked", "domain", "facts", "host", "improved", "path", "pc", "places", "starts", "swaps", "tested",
+        "checked", "domain", "facts", "forms", "host", "improved", "path", "pc", "places", "starts", "swaps",
+        "tested",
     )  # fmt: skip
 
     def __init__(self, domain: Domain, pc: int, facts: Facts, tested: bool, path: int) -> None:
         self.domain = domain
+        self.forms = len(domain.changed_forms)
         self.pc = pc
         self.facts = facts
         self.tested = tested
@@ -56,8 +58,8 @@ class Domain:
     it may fetch."""
 
     __slots__ = (
-        "anchor", "blocks", "context", "family", "frame", "general", "key", "last_use", "plain", "space",
-        "window",
+        "anchor", "blocks", "changed_forms", "context", "family", "frame", "general", "key", "last_use",
+        "narrow", "plain", "space", "window",
     )  # fmt: skip
 
     def __init__(
@@ -73,10 +75,20 @@ class Domain:
         self.last_use = 0
         """Number of the entry into translated code at which it was wanted last."""
         self.blocks: dict[int, list[Translation]] = {}
+        self.narrow: set[int] = set()
         self.general: set[int] = set()
-        """PCs of instructions whose quick form has failed."""
+        self.changed_forms: list[int] = []
+        """PCs of instructions whose quick form has failed, as they became narrow and then general."""
         self.family = family_of(context, space, plain, exact)
-        self.frame = Frame(context, window, table, plain, exact, self.general)
+        self.frame = Frame(context, window, table, plain, exact, self.narrow, self.general)
+
+    def other_form(self, pc: int) -> bool:
+        """Give an instruction another form, if there is one."""
+        if pc in self.general:
+            return False
+        (self.general if pc in self.narrow else self.narrow).add(pc)
+        self.changed_forms.append(pc)
+        return True
 
     def find(self, exit_: Exit) -> Translation | None:
         """The translation that an edge goes to, if a good one is there."""
