@@ -10,14 +10,14 @@ import pytest
 from emulator.board.boards import TESTBOARD, VIRT
 from emulator.board.console import MemoryConsole
 from emulator.board.outcome import Outcome, OutcomeKind
-from emulator.board.system import ENGINES, System
+from emulator.board.system import System
 from emulator.engine.translate.engine import FastEngine
 from emulator.faults import PeFault
 from emulator.state.pe import Pe
 from morello_isa.capability import CAP_MAX, MASK64, Capability
 from tests.board.tables import LC_SHIFT, SC, VALID_AF, Tables
 from tests.board.test_random_words import CODE, DATA, TABLES, map_everything, refresh
-from tests.emulator.translate.test_board import state
+from tests.emulator.translate.test_board import BOTH, state
 from tests.emulator.translate.twins import random_words
 
 SEED = int(os.environ.get("MORELLO_SEED", "1"))
@@ -102,7 +102,7 @@ class Side:
 @pytest.mark.parametrize("c64", (False, True))
 @pytest.mark.parametrize("el", range(4))
 def test_random_programs(el: int, c64: bool) -> None:
-    sides = [Side(engine, el) for engine in ENGINES]
+    sides = [Side(engine, el) for engine in BOTH]
     for number in range(PROGRAMS):
         seed = f"{SEED}/{el}/{c64}/{number}"
         for side in sides:
