@@ -122,7 +122,6 @@ class FastEngine(ReferenceEngine):
         self._free_tables = list(range(TABLES))
         self._by_meta: dict[tuple[object, ...], Domain] = {}
         self._failures: dict[int, int] = {}
-        self._revision = -1
         self._page = StatePage(pe)
         self._q = self._page.q
         self._drop = False
@@ -399,9 +398,7 @@ class FastEngine(ReferenceEngine):
                 host = self._edge(code, translation.domain, exit_)
             elif not self._q[ASK_BAD >> 3]:
                 host = self._jump(code, translation.domain, exit_)
-            if self._revision != self.space.revision:
-                self._revision = self.space.revision
-                code.forget_pages()
+            code.renew_view(self.space.revision)
         return code.leave_asked[translation.domain.plain] if host is None else host
 
     def _edge(self, code: CodeHost, domain: Domain, exit_: Exit) -> int | None:
@@ -471,9 +468,7 @@ class FastEngine(ReferenceEngine):
         assert code is not None
         plain = translation.domain.plain
         capabilities = not plain and translation.domain.context.cap_trap is None
-        if self._revision != self.space.revision or code.capabilities != capabilities:
-            self._revision, code.capabilities = self.space.revision, capabilities
-            code.forget_pages()
+        code.use_view((self.space.revision, capabilities), int(translation.domain.context.el == 0))
         self.counters.entries += 1
         page.spill(left, plain)
         self._q[TARGET >> 3] = translation.checked
