@@ -30,14 +30,20 @@ from morello_isa.capability import CAP_MAX
 
 _BRANCH_TO_SELF = 0x1400_0000
 _RECURSION_LIMIT = 8
-_CHUNK = 200_000
-_INTERACTIVE_CHUNK = 20_000
+_CHUNK = 1_000_000
+_INTERACTIVE_CHUNK = 200_000
 _DAIF_I = 2
+ENGINES = ("fast", "reference")
+DEFAULT_ENGINE = "fast"
 INTERRUPTS = (FaultKind.IRQ, FaultKind.FIQ, FaultKind.SERROR)
 
 
 def make_engine(name: str, pe: Pe, memory: Mmu, handler: Callable[[Pe, PeFault], None]) -> Engine:
-    """The engine called `name` ("reference"). Raises KeyError for an unknown name."""
+    """The engine called `name`, one of `ENGINES`. Raises KeyError for an unknown name."""
+    if name == "fast":
+        from emulator.engine.translate.engine import FastEngine
+
+        return FastEngine(pe, memory, handler)
     if name != "reference":
         raise KeyError(name)
     from emulator.engine.reference import ReferenceEngine
@@ -54,10 +60,10 @@ class System:
         *,
         consoles: Mapping[int, Console] | None = None,
         blocks: Mapping[int, Block] | None = None,
-        engine: str = "reference",
+        engine: str | None = None,
         trace: Callable[[str, str], None] | None = None,
     ) -> None:
-        """`trace(topic, text)` gets lines for the topics exc, mmu, dev and psci."""
+        """`engine` is one of `ENGINES`; `trace(topic, text)` gets lines of the topics exc, mmu, dev, psci."""
         self.board = board
         self._trace = trace
         self.physical = PhysicalMemory()
@@ -65,7 +71,7 @@ class System:
             self.physical.add_ram(ram.name, ram.base, ram.size, ram.writable)
         self.pe = Pe()
         self.mmu = Mmu(self.pe, self.physical, self._tracer("mmu"))
-        self.engine = make_engine(engine, self.pe, self.mmu, self._on_exception)
+        self.engine = make_engine(engine or DEFAULT_ENGINE, self.pe, self.mmu, self._on_exception)
         self.clock = InstructionClock(board.counter_hz)
         self.clock.attach(self.engine)
         self.psci: Psci | None = None

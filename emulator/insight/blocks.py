@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from emulator.engine.translate.block import ExitKind
+from emulator.engine.translate.exits import ExitKind
 from emulator.engine.translate.layout import CSP
 from emulator.insight.host_code import HostLine, host_lines
 from morello_isa.disassemble import disassemble

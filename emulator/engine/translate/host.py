@@ -20,8 +20,8 @@ from emulator.engine.translate.layout import (
     EXIT,
     FIRST_LANE,
     FIRST_LANE_PLAIN,
-    GUEST_TOP,
     KEPT,
+    POISONED,
     SHADOW,
     SPILL,
     STATE,
@@ -33,6 +33,7 @@ from emulator.engine.translate.layout import (
     TARGET,
 )
 from emulator.engine.translate.placement import CodePlaces
+from emulator.memory.direct import DirectMemory
 from emulator.memory.interface import PAGE_MASK, PAGE_SIZE
 from emulator.state.registers import (
     FPCR_SLOT,
@@ -45,19 +46,20 @@ from emulator.state.registers import (
 )
 
 CODE_BYTES = 48 << 20
+UNICORN_VERSION = ".".join(str(part) for part in binding.uc_version())
 _TABLE_WORDS = TABLE_ENTRIES * TABLE_ENTRY_WORDS
 _TABLE_BYTES = TABLES * TABLE_BYTES
 _EMPTY_TABLE = array("Q", [NO_ADDRESS, 0, 0, 0]) * TABLE_ENTRIES
 # Where the buffers are in Unicorn's physical address space.
 _STATE_AT, _TABLE_AT, _CODE_AT, _DATA_AT, _TAGS_AT = 1 << 28, 1 << 29, 1 << 32, 1 << 40, 1 << 42
 _COUNTS_AT = 1 << 36
+_UPPER = 0xFFFF
+"""Bits 63:48 of guest addresses in the upper half."""
 _READ, _WRITE, _EXEC = unicorn.UC_PROT_READ, unicorn.UC_PROT_WRITE, unicorn.UC_PROT_EXEC
 _FIRST_FILLS, _MOST_FILLS = 1 << 9, 1 << 18
 """Unicorn doubles its TLB (256 entries) at a flush that finds it well used, and may halve it at one that
 doesn't: flush after that many answers, then after twice as many."""
 
-Resolve = Callable[[int, bool], int | None]
-"""(virtual address, for writing) -> byte offset of its frame, or None: the reference engine's business."""
 Ask = Callable[[int], int]
 """(number of an exit) -> host address where translated code goes on."""
 _SWI = 2
@@ -70,22 +72,17 @@ def _address_of(buffer: mmap.mmap) -> int:
 class CodeHost:
     """One Unicorn instance. `code` and `table` are the buffers that it executes and reads."""
 
-    def __init__(
-        self,
-        file: RegisterFile,
-        data: mmap.mmap,
-        tags: mmap.mmap,
-        resolve: Resolve,
-        resolve_tags: Resolve,
-        ask: Ask,
-    ) -> None:
+    def __init__(self, file: RegisterFile, memory: DirectMemory, ask: Ask) -> None:
         self.code = mmap.mmap(-1, CODE_BYTES)
         self.words = memoryview(self.code).cast("I")
         table = mmap.mmap(-1, _TABLE_BYTES)
         words = memoryview(table).cast("Q")
         self.tables = [words[i * _TABLE_WORDS : (i + 1) * _TABLE_WORDS] for i in range(TABLES)]
-        self._resolve = resolve
-        self._resolve_tags = resolve_tags
+        self._memory = memory
+        self._tlb = 0
+        self._views: list[tuple[int, bool] | None] = [None, None]
+        """What the answers in each of the two TLBs depend on: `DirectMemory.revision`, and whether the code
+        that runs may store tagged capabilities. None: it is empty."""
         self._ask = ask
         self._state = file.whole.cast("Q")
         uc: Any = binding.Uc(unicorn.UC_ARCH_ARM64, unicorn.UC_MODE_ARM)
@@ -95,8 +92,10 @@ class CodeHost:
         uc.mem_map_ptr(_STATE_AT, STATE_BYTES, both, file.address)
         uc.mem_map_ptr(_TABLE_AT, _TABLE_BYTES, both, _address_of(table))
         uc.mem_map_ptr(_CODE_AT, CODE_BYTES, _READ | _EXEC, _address_of(self.code))
-        uc.mem_map_ptr(_DATA_AT, len(data), both, _address_of(data))
-        uc.mem_map_ptr(_TAGS_AT, len(tags), both, _address_of(tags))
+        buffers = memory.buffers(), memory.tag_buffers()
+        for at, kind in zip((_DATA_AT, _TAGS_AT), buffers, strict=True):
+            for buffer in kind:
+                uc.mem_map_ptr(at + buffer.place, len(buffer.host), both, _address_of(buffer.host))
         uc.ctl_set_tlb_mode(unicorn.UC_TLB_VIRTUAL)
         uc.hook_add(unicorn.UC_HOOK_TLB_FILL, self._fill)
         uc.hook_add(unicorn.UC_HOOK_INTR, self._interrupt)
@@ -104,7 +103,7 @@ class CodeHost:
         self._fills, self._fills_limit = 0, _FIRST_FILLS
         self._error: BaseException | None = None
         self._refused = False
-        self._buffers = (table, data, tags)
+        self._buffers = (table, buffers)
         self._counts_bytes = 0
         start = ctypes.cast(binding.uclib.uc_emu_start, ctypes.c_void_p).value or 0
         self._start = ctypes.CFUNCTYPE(
@@ -122,22 +121,31 @@ class CodeHost:
         self._counts_bytes = len(buffer)
         self._uc.mem_map_ptr(_COUNTS_AT, len(buffer), _READ | _WRITE, _address_of(buffer))
 
-    def time(
-        self, run: Callable[[bool], int | None], timed: Callable[[Resolve], Resolve]
-    ) -> None:  # fmt: skip
-        """For a profile: `run` runs in place of this object's, `timed` is put around answers about pages."""
+    def time(self, run: Callable[[bool], int | None], answer: Callable[[int, int, Any], bool]) -> None:
+        """For a profile: these run in place of this object's `run` and of its answers about pages."""
         self.run = run  # type: ignore[method-assign, assignment]
-        self._resolve, self._resolve_tags = timed(self._resolve), timed(self._resolve_tags)
+        self._answer = answer  # type: ignore[method-assign, assignment]
+
+    @property
+    def answer(self) -> Callable[[int, int, Any], bool]:
+        """Fills in the TLB entry for a page (address, kind of access, entry); False to refuse the access."""
+        return self._answer
 
     def _write_frame(self) -> None:
         """Entry and exit, at the start of the code. Translated code stops with WFI: at an address where it is
-        told to stop, Unicorn makes a translation each time and never frees it. It wants to be told one all the
-        same, looks at the words before it, too, and needs that page.
+        told to stop, Unicorn makes a translation each time and never frees it. It wants such an address all
+        the same, in a page that is there, with words before it.
         """
         self._end = CODE + 64
         self._until = CODE + 32
-        self._enter = [self._frame(_entry_code(first)) for first in (FIRST_LANE, FIRST_LANE_PLAIN)]
-        """Where translated code is entered; not plain, plain."""
+        self._enter = [
+            [
+                self._frame([_MSR_PAN | tlb << 8, *_entry_code(first)])
+                for first in (FIRST_LANE, FIRST_LANE_PLAIN)
+            ]
+            for tlb in range(2)
+        ]
+        """Where translated code is entered, by TLB; not plain, plain. Unicorn has one for PSTATE.PAN = 1."""
         code = [*a64.mov_imm(17, STATE), a64.str_(16, 17, EXIT)]
         skip = 4 * len(code)
         self.leave = []
@@ -162,7 +170,7 @@ class CodeHost:
         None then; after a poisoned or refused access, the host address of the access.
         """
         uc = self._uc
-        failed = self._start(uc._uch, self._enter[plain], self._until, 0, 0)
+        failed = self._start(uc._uch, self._enter[self._tlb][plain], self._until, 0, 0)
         if not failed and not self._refused:
             if self._error is not None:
                 self._raise()
@@ -213,6 +221,29 @@ class CodeHost:
         self.places.reset()
         self._uc.ctl_flush_tb()
 
+    def use_view(self, view: tuple[int, bool], preferred: int) -> None:
+        """Code that runs next gets answers of that view: from the TLB that has them, or else from the
+        preferred one of the two (0, 1)."""
+        views = self._views
+        if views[self._tlb] == view:
+            return
+        if views[self._tlb ^ 1] == view:
+            self._tlb ^= 1
+            return
+        if views[preferred] is not None:
+            self.forget_pages()
+            views[0] = views[1] = None
+        self._tlb = preferred
+        views[preferred] = view
+
+    def renew_view(self, revision: int) -> None:
+        """While code is running: what was answered may no longer hold, if the revision is another one."""
+        view = self._views[self._tlb]
+        assert view is not None
+        if view[0] != revision:
+            self.forget_pages()
+            self._views[self._tlb] = revision, view[1]
+
     def forget_pages(self) -> None:
         """Answers about pages are out of date."""
         self._fills, self._fills_limit = 0, _FIRST_FILLS
@@ -227,6 +258,12 @@ class CodeHost:
             self._error = error
             return False
 
+    @property
+    def _capabilities(self) -> bool:
+        view = self._views[self._tlb]
+        assert view is not None
+        return view[1]
+
     def _answer(self, address: int, access: int, entry: Any) -> bool:
         """Fill in the TLB entry for a page; False to refuse the access."""
         self._fills += 1
@@ -236,14 +273,23 @@ class CodeHost:
             self._fills_limit = grown
         page = address & ~PAGE_MASK
         space = address >> 48
-        shadow = SHADOW <= page < SHADOW + (GUEST_TOP >> 4)
-        if not space or shadow:
+        if space in (0, _UPPER):
             write = access == unicorn.UC_MEM_WRITE
-            frame = self._resolve_tags(page - SHADOW << 4, write) if shadow else self._resolve(page, write)
-            if frame is None:
+            if access == unicorn.UC_MEM_FETCH or page == POISONED:
                 return False
-            entry.paddr = (_TAGS_AT if shadow else _DATA_AT) + frame
-            entry.perms = _READ | _WRITE if write else _READ
+            place = self._memory.direct(page, write, self._capabilities)
+            if place is None:
+                return False
+            entry.paddr, entry.perms = _DATA_AT + place, _READ | _WRITE if write else _READ
+        elif SHADOW <= page < SHADOW + (1 << 60):
+            write = access == unicorn.UC_MEM_WRITE
+            va = page - SHADOW << 4
+            if va >> 48 not in (0, _UPPER):
+                return False
+            place = self._memory.direct_tags(va, write, self._capabilities)
+            if place is None:
+                return False
+            entry.paddr, entry.perms = _TAGS_AT + place, _READ | _WRITE if write else _READ
         elif space == CODE >> 48:
             if access != unicorn.UC_MEM_FETCH:
                 return False
@@ -284,4 +330,5 @@ def _exit_code(first_lane: int) -> list[int]:
 
 
 _SVC = 0xD4000001
+_MSR_PAN = 0xD500409F
 _WFI = 0xD503207F

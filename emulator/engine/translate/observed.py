@@ -14,13 +14,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from emulator.engine.translate import encode as a64
-from emulator.engine.translate.block import COLD, BlockCode, Exit, ExitKind
+from emulator.engine.translate.block import BlockCode
 from emulator.engine.translate.engine import FastEngine
+from emulator.engine.translate.exits import Exit, ExitKind
 from emulator.engine.translate.layout import CODE, COUNTS, EXIT, META, TEMP
+from emulator.engine.translate.stretch import COLD
 from emulator.memory.address_space import AddressSpace
 
 if TYPE_CHECKING:
     from emulator.engine.api import ExceptionHandler
+    from emulator.engine.translate.draft import Draft
     from emulator.engine.translate.facts import Facts
     from emulator.engine.translate.host import CodeHost
     from emulator.engine.translate.versions import Domain, Translation
@@ -214,7 +217,7 @@ class ObservedEngine(FastEngine):
 
     def _block(self, domain: Domain, empty: Translation) -> BlockCode:
         plain = super()._block(domain, empty)
-        block = CountedBlock(
+        block = self._latest = CountedBlock(
             self.pe, self.memory, domain.frame, plain.ways, empty.pc, empty.facts, empty.tested, empty.path
         )
         if self._census.longest is not None:
@@ -222,37 +225,35 @@ class ObservedEngine(FastEngine):
         block.start_counting(self._new_slot)
         return block
 
-    def _place(self, block: BlockCode, made: Translation, near: Exit | None) -> bool:
-        if not super()._place(block, made, near):
+    def _place(self, draft: Draft, made: Translation, near: Exit | None) -> bool:
+        if not super()._place(draft, made, near):
             return False
-        assert isinstance(block, CountedBlock)
+        block = self._latest
+        length = len(draft.starts)
         exits = [
-            (exit_, block.executed_at.get(id(exit_), len(block.starts)), block.edge_slots.get(id(exit_), -1))
-            for _, exit_ in block.exits
+            (exit_, block.executed_at.get(id(exit_), length), block.edge_slots.get(id(exit_), -1))
+            for _, exit_ in draft.exits
             if exit_.kind in (ExitKind.EDGE, ExitKind.INDIRECT)
         ]
-        record = self._record(block, made)
-        cold_at = self._cold_at(block, made)
-        live = _Live(record, made, exits, block.slot, len(block.words), len(block.cold))
-        record.host, record.checked, record.cold_at = made.host, made.checked, cold_at
-        self._live[id(made)] = live
+        record = self._record(draft, made)
+        record.host, record.checked = made.host, made.checked
+        record.cold_at = self._cold_at(draft, made)
+        self._live[id(made)] = _Live(record, made, exits, block.slot, len(draft.words), len(draft.cold))
         return True
 
     @staticmethod
-    def _cold_at(block: BlockCode, made: Translation) -> int:
+    def _cold_at(draft: Draft, made: Translation) -> int:
         """Where the cold part is: exits know their addresses."""
-        for at, exit_ in block.exits:
+        for at, exit_ in draft.exits:
             if at >= COLD:
                 return exit_.site - 4 * (at - COLD)
-        for at, exit_ in block.exits:
-            if exit_.stub:
-                return exit_.stub
-        return made.host
+        # Without branches in the cold part, it begins with the first stub.
+        return next((exit_.stub for _, exit_ in draft.exits if exit_.stub), made.host)
 
-    def _record(self, block: BlockCode, made: Translation) -> BlockRecord:
+    def _record(self, draft: Draft, made: Translation) -> BlockRecord:
         owner = self._census.owner_of(self)
         context = made.domain.context
-        guest = tuple((pc, self.memory.fetch(pc)) for _, pc, _ in block.starts)
+        guest = tuple((pc, word) for (_, pc, _), word in zip(draft.starts, draft.guest, strict=True))
         key = (
             id(owner), made.pc, guest, context.c64, context.restricted, made.domain.plain, made.domain.frame.exact,
             made.tested, tuple(sorted(made.facts.items())),
@@ -264,7 +265,7 @@ class ObservedEngine(FastEngine):
             return record
         record = records[key] = BlockRecord(
             len(records) + 1, owner, made.pc, context.c64, context.restricted, made.domain.plain,
-            made.domain.frame.exact, made.tested, dict(made.facts), guest, tuple(at for at, _, _ in block.starts),
+            made.domain.frame.exact, made.tested, dict(made.facts), guest, tuple(at for at, _, _ in draft.starts),
             made.host, made.checked, made.host,
         )  # fmt: skip
         return record

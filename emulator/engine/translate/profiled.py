@@ -7,14 +7,14 @@ from contextlib import contextmanager
 from time import perf_counter
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
-from emulator.engine.translate.block import ExitKind
+from emulator.engine.translate.exits import ExitKind
 from emulator.engine.translate.observed import Census, ObservedEngine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from emulator.engine.api import ExceptionHandler
-    from emulator.engine.translate.block import Exit
+    from emulator.engine.translate.exits import Exit
     from emulator.engine.translate.host import CodeHost
     from emulator.engine.translate.versions import Domain, Translation
     from emulator.faults import PeFault, StopReason
@@ -140,7 +140,8 @@ class ProfiledEngine(ObservedEngine):
 
     def _open(self) -> CodeHost:
         code = super()._open()
-        code.time(self._clock.timed(TRANSLATED, code.run), lambda answer: self._clock.timed(PAGES, answer))
+        timed = self._clock.timed
+        code.time(timed(TRANSLATED, code.run), timed(PAGES, code.answer))
         return code
 
     def _translate(self, domain: Domain, empty: Translation, near: Exit | None = None) -> Translation | None:
@@ -178,9 +179,9 @@ class ProfiledEngine(ObservedEngine):
 
     def _word(self) -> int:
         """The word at PC, 0 where it can't be fetched."""
-        page = self.space.contents(self.pe.pc & ~0xFFF)
-        at = self.pe.pc & 0xFFF
-        return int.from_bytes(page[at : at + 4], "little") if page is not None else 0
+        if self.pe.context_stale:
+            self._refresh()
+        return self.fetch_ahead(self.pe.pc) or 0
 
     def _enter(self, translation: Translation, left: int) -> bool:
         self._reason = SINGLES
