@@ -1,4 +1,4 @@
-"""`morello run --trace blocks[=FILE] [--json]`: what the fast engine made of the program, and how often it ran."""
+"""`morello run --trace blocks[=FILE] [--json]`: what the fast engine made of it, and how often it ran."""
 
 from __future__ import annotations
 

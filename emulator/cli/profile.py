@@ -24,7 +24,6 @@ from emulator.cli.run import (
 from morello_isa.errors import EXIT_EMULATOR_ERROR, UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
 
     from emulator.engine.api import Engine, ExceptionHandler
     from emulator.insight.profile import Profile
@@ -46,7 +45,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--flame",
         metavar="FILE",
-        help="call stacks into FILE: for speedscope when it ends in .json, else for flamegraph.pl and the like",
+        help="call stacks into FILE: for speedscope if it ends in .json, else for flamegraph.pl and the like",
     )
     p.add_argument("--period", metavar="N", type=positive_count, help="--flame: a stack every N instructions")
     add_options(p)

@@ -1,1 +1,1 @@
-"""Looking at the fast engine from outside: its blocks, where time goes, whether it agrees with the reference."""
+"""The fast engine from outside: its blocks, where time goes, whether it agrees with the reference engine."""

@@ -34,14 +34,14 @@ class BlockListing:
         self._total = max(total, 1)
         self._by_host = {at: record for record in records for at in (record.checked, record.host)}
 
-    # --- text ------------------------------------------------------------------------------------------------
+    # --- text ----------------------------------------------------------------------------------------------
 
     def text(self, most: int | None = None) -> Iterator[str]:
         """Lines of the first `most` blocks."""
         executed = sum(record.executed for record in self._records)
         yield (
-            f"{len(self._records):,} blocks, {executed:,} of {self._total:,} guest instructions in translated code; "
-            "hottest first. What counts them is left out."
+            f"{len(self._records):,} blocks, {executed:,} of {self._total:,} guest instructions in translated "
+            "code; hottest first. What counts them is left out."
         )
         for record in self._records[:most]:
             yield ""
@@ -101,7 +101,7 @@ class BlockListing:
         name = self._owners.short(owner, address)
         return f"{address:#x} <{name}>" if name else f"{address:#x}"
 
-    # --- JSON ------------------------------------------------------------------------------------------------
+    # --- JSON ----------------------------------------------------------------------------------------------
 
     def json(self) -> dict[str, object]:
         """Everything for machines."""
@@ -114,7 +114,8 @@ class BlockListing:
         return {
             "number": record.number, "pid": owner.pid if owner is not None else None, "pc": record.pc,
             "function": place.name, "offset": place.offset, "image": place.image, "c64": record.c64,
-            "restricted": record.restricted, "plain": record.plain, "exact": record.exact, "tested": record.tested,
+            "restricted": record.restricted, "plain": record.plain, "exact": record.exact,
+            "tested": record.tested,
             "entries": record.entries, "executed": record.executed, "translations": record.translations,
             "facts": {_register(n): fact._asdict() for n, fact in record.facts.items()},
             "guest": [
@@ -122,8 +123,8 @@ class BlockListing:
                  "singles": record.singles.get(i, 0)}
                 for i, ((pc, word), start) in enumerate(zip(record.guest, record.starts, strict=True))
             ],
-            "hot": [_host_json(line) for line in host_lines(record.hot, record.host, record.plain, target)],
-            "cold": [_host_json(line) for line in host_lines(record.cold, record.cold_at, record.plain, target)],
+            "hot": _host_json(host_lines(record.hot, record.host, record.plain, target)),
+            "cold": _host_json(host_lines(record.cold, record.cold_at, record.plain, target)),
             "ways": [_way_json(way) for way in record.ways],
         }  # fmt: skip
 
@@ -189,8 +190,10 @@ def _beside(guest: str, host: Sequence[HostLine]) -> Iterator[str]:
         yield f"   {left:<{_GUEST_WIDTH}}  {line.index:>3}  {line.text}{comment}"
 
 
-def _host_json(line: HostLine) -> dict[str, object]:
-    return {"index": line.index, "word": line.word, "text": line.text, "comment": line.comment}
+def _host_json(lines: Sequence[HostLine]) -> list[dict[str, object]]:
+    return [
+        {"index": line.index, "word": line.word, "text": line.text, "comment": line.comment} for line in lines
+    ]
 
 
 def _way_json(way: Way) -> dict[str, object]:

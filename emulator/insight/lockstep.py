@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from morello_isa.capability import Capability
 
 EVERY = 5000
-"""Instructions between two comparisons, about: enough for code that runs freely, few enough to compare often."""
+"""Instructions between two comparisons, about: enough for code that runs freely."""
 
 Sink = Callable[[int, bytes], None]
 """Takes (1 or 2, what the guest wrote there)."""
@@ -51,7 +51,7 @@ class _Output(HostFile):
 
 
 class Input:
-    """Standard input, read anew by every machine: a file as it is, a pipe's data from a copy, a terminal not."""
+    """Standard input, which every machine reads anew: a copy of a file or of a pipe's data; never a terminal."""
 
     def __init__(self, descriptor: int = 0) -> None:
         self.is_terminal = os.isatty(descriptor)

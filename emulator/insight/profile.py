@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 START = "start-up"
 _NAME_WIDTH = 46
 _ORDER = (
-    START, TRANSLATED, PAGES, TRANSLATION, LINKS, REGISTER_BRANCHES, SINGLES, REFUSED, ENDS, DISPATCH, KERNEL, SAMPLING,
+    START, TRANSLATED, PAGES, TRANSLATION, LINKS, REGISTER_BRANCHES, SINGLES, REFUSED, ENDS, DISPATCH, KERNEL,
+    SAMPLING,
 )  # fmt: skip
 
 
@@ -79,7 +80,7 @@ class Profile:
     blocks: list[BlockRow] = field(default_factory=list)
     exits: list[ExitRow] = field(default_factory=list)
 
-    # --- text ------------------------------------------------------------------------------------------------
+    # --- text ----------------------------------------------------------------------------------------------
 
     def text(self, top: int) -> Iterator[str]:
         """Tables with the first `top` rows."""
@@ -97,20 +98,18 @@ class Profile:
                 yield f"  {exit_.reason:<36}  {exit_.detail:<20}  {exit_.count:>9,}    {exit_.seconds:7.3f}"
             yield from self._more(len(self.exits), top)
         yield ""
-        yield "functions                                         instructions      %  est. s  blocks"
+        yield f"{'functions':<{_NAME_WIDTH}}    instructions      %  est. s  blocks"
         for row in self.functions[:top]:
             share = 100 * row.instructions / max(self.instructions, 1)
             name = row.name + (" (Restricted)" if row.restricted else "")
-            yield f"  {_cut(name):<46}  {row.instructions:>12,}  {share:5.1f}  {row.seconds:6.3f}  {row.blocks:>6,}"
+            yield f"  {_named(name, row)}  {share:5.1f}  {row.seconds:6.3f}  {row.blocks:>6,}"
         yield from self._more(len(self.functions), top)
         yield ""
-        yield "blocks                                            instructions      %  est. s       times  length"
+        yield f"{'blocks':<{_NAME_WIDTH}}    instructions      %  est. s       times  length"
         for block in self.blocks[:top]:
             share = 100 * block.instructions / max(self.instructions, 1)
-            yield (
-                f"  {_cut(f'{block.pc:#x} {block.place}'):<46}  {block.instructions:>12,}  {share:5.1f}  {block.seconds:6.3f}"
-                f"  {block.entries:>10,}  {block.length:>6}"
-            )
+            name = _named(f"{block.pc:#x} {block.place}", block)
+            yield f"  {name}  {share:5.1f}  {block.seconds:6.3f}  {block.entries:>10,}  {block.length:>6}"
         yield from self._more(len(self.blocks), top)
 
     def _share(self, seconds: float) -> str:
@@ -121,7 +120,7 @@ class Profile:
         if count > top:
             yield f"  … {count - top:,} more"
 
-    # --- JSON ------------------------------------------------------------------------------------------------
+    # --- JSON ----------------------------------------------------------------------------------------------
 
     def json(self) -> dict[str, object]:
         """All rows."""
@@ -135,8 +134,10 @@ class Profile:
         }
 
 
-def _cut(name: str) -> str:
-    return name if len(name) <= _NAME_WIDTH else f"{name[: _NAME_WIDTH - 1]}…"
+def _named(name: str, row: FunctionRow | BlockRow) -> str:
+    if len(name) > _NAME_WIDTH:
+        name = f"{name[: _NAME_WIDTH - 1]}…"
+    return f"{name:<{_NAME_WIDTH}}  {row.instructions:>12,}"
 
 
 def _fields(row: ExitRow | FunctionRow | BlockRow) -> dict[str, object]:

@@ -1,7 +1,8 @@
 """Call stacks taken every so many instructions, and files that viewers of flame graphs open.
 
 Deterministic: the same run gives the same samples. The first stacks are taken often, so that a short program
-has some, later ones rarely, so that a long one isn't slowed down; each counts for the instructions since the last.
+has some, later ones rarely, so that a long one isn't slowed down; each counts for the instructions since
+the last.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ _UNCOUNTED = SLOTS - 1
 class Way:
     """One way out of a block: why, to which guest address, `after` instructions, how often, linked to what.
 
-    `number` is the block that it is linked to, -1 while it asks or leaves. `count` is -1 where it isn't counted.
+    `number` is the block that it is linked to, -1 while it asks or leaves; `count` is -1 if it isn't counted.
     """
 
     kind: ExitKind
@@ -55,8 +55,9 @@ class Way:
 class BlockRecord:
     """One translation, or several equal ones: made anew after the cache was emptied.
 
-    `guest` are (PC, word) in the order of execution (a loop's body may be there several times); `starts` the index
-    in `hot` of each instruction's first word. `executed` counts guest instructions, `entries` executions of the block.
+    `guest` are (PC, word) in the order of execution (a loop's body may be there several times); `starts` the
+    index in `hot` of each instruction's first word. `executed` counts guest instructions, `entries` the times
+    that the block was entered.
     """
 
     number: int
@@ -91,7 +92,7 @@ class _Live:
     record: BlockRecord
     made: Translation
     exits: list[tuple[Exit, int, int]]
-    """Its EDGE and INDIRECT exits with the instructions executed and the number of their counter (-1: none)."""
+    """Its EDGE and INDIRECT exits, with the instructions executed and the number of their counter or -1."""
     slot: int
     hot_words: int
     cold_words: int
@@ -255,8 +256,8 @@ class ObservedEngine(FastEngine):
         context = made.domain.context
         guest = tuple((pc, word) for (_, pc, _), word in zip(draft.starts, draft.guest, strict=True))
         key = (
-            id(owner), made.pc, guest, context.c64, context.restricted, made.domain.plain, made.domain.frame.exact,
-            made.tested, tuple(sorted(made.facts.items())),
+            id(owner), made.pc, guest, context.c64, context.restricted, made.domain.plain,
+            made.domain.frame.exact, made.tested, tuple(sorted(made.facts.items())),
         )  # fmt: skip
         records = self._census.records
         record = records.get(key)
@@ -265,12 +266,12 @@ class ObservedEngine(FastEngine):
             return record
         record = records[key] = BlockRecord(
             len(records) + 1, owner, made.pc, context.c64, context.restricted, made.domain.plain,
-            made.domain.frame.exact, made.tested, dict(made.facts), guest, tuple(at for at, _, _ in draft.starts),
-            made.host, made.checked, made.host,
+            made.domain.frame.exact, made.tested, dict(made.facts), guest,
+            tuple(at for at, _, _ in draft.starts), made.host, made.checked, made.host,
         )  # fmt: skip
         return record
 
-    # --- ways out --------------------------------------------------------------------------------------------
+    # --- ways out ------------------------------------------------------------------------------------------
 
     def _come_back(self, domain: Domain, left: int, pc: int, ahead: int) -> None:
         entry = None if self._is_refused else self._exits[self._q[EXIT >> 3]]
@@ -303,7 +304,7 @@ class ObservedEngine(FastEngine):
             singles = live.record.singles
             singles[index] = singles.get(index, 0) + 1
 
-    # --- adding up -------------------------------------------------------------------------------------------
+    # --- adding up -----------------------------------------------------------------------------------------
 
     def _flush(self) -> None:
         self.settle()
