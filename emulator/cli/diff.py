@@ -7,9 +7,13 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from emulator.cli.run import Parser, add_options, options_of, positive_count, request_of
 from morello_isa.errors import EXIT_EMULATOR_ERROR, UserError
+
+if TYPE_CHECKING:
+    from emulator.insight.lockstep import Subject
 
 EXIT_DIFFERENT = 1
 
@@ -46,14 +50,9 @@ def main(argv: Sequence[str]) -> int:
 
 def _compare(arguments: argparse.Namespace) -> int:
     from emulator.insight.explanation import explanation
-    from emulator.insight.lockstep import EVERY, Input, Lockstep
+    from emulator.insight.lockstep import EVERY, Lockstep
 
-    source = Input()
-    if source.is_terminal:
-        sys.stderr.write("morello: diff: the program's standard input is empty, not the terminal\n")
-    lockstep = Lockstep(
-        request_of(arguments), options_of(arguments), source, _write, sys.stderr, arguments.every or EVERY
-    )
+    lockstep = Lockstep(_subject(arguments), arguments.every or EVERY)
     progress, done = _progress()
     found = lockstep.run(progress)
     done()
@@ -63,6 +62,15 @@ def _compare(arguments: argparse.Namespace) -> int:
     for number, line in enumerate(explanation(lockstep, found)):
         sys.stderr.write(f"{'morello: ' if number == 0 else ''}{line}\n")
     return EXIT_DIFFERENT
+
+
+def _subject(arguments: argparse.Namespace) -> Subject:
+    from emulator.insight.program_sides import Input, ProgramSubject
+
+    source = Input()
+    if source.is_terminal:
+        sys.stderr.write("morello: diff: the program's standard input is empty, not the terminal\n")
+    return ProgramSubject(request_of(arguments), options_of(arguments), source, _write, sys.stderr)
 
 
 def _write(number: int, data: bytes) -> None:

@@ -24,7 +24,6 @@ from emulator.cli.run import (
 from morello_isa.errors import EXIT_EMULATOR_ERROR, UserError
 
 if TYPE_CHECKING:
-
     from emulator.engine.api import Engine, ExceptionHandler
     from emulator.insight.profile import Profile
     from emulator.linux.kernel import Kernel

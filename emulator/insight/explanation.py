@@ -14,7 +14,7 @@ from morello_isa.disassemble import disassemble
 
 if TYPE_CHECKING:
     from emulator.insight.lockstep import Found, Lockstep, Pair
-    from emulator.linux.process import Task
+    from emulator.state.pe import Pe
 
 _REGISTER = re.compile(r"\b([cxw]|[vqdshb])(\d+)\b|\b(w?c?sp)\b")
 
@@ -26,7 +26,7 @@ class _Observed:
         self.owners = Owners()
         self.census = Census(self.owners.of, longest)
         self.pair: Pair = lockstep.repeat(count, self.census.make)
-        self.owners.kernel = self.pair.fast.kernel
+        self.pair.fast.attach(self.owners)
         self.records = {
             (r.pc, r.guest, r.exact, r.tested, tuple(sorted(r.facts.items()))): r
             for r in self.census.settle()
@@ -36,43 +36,36 @@ class _Observed:
 def explanation(lockstep: Lockstep, found: Found) -> Iterator[str]:
     """Lines about a difference."""
     before = _Observed(lockstep, found.at - 1, found.longest)
-    task = _running(before.pair)
+    running = before.pair.reference.current()
     yield f"the engines differ after instruction {found.at:,}"
     if found.longest != 1:
         length = "" if found.longest is None else f" of up to {found.longest} instructions"
         yield f"  not with blocks of one instruction: its cause is in a block{length} that ends there or before"
-    if task is not None:
-        yield from _instruction(task, before)
+    if running is not None:
+        yield from _instruction(*running, before)
     yield "  what differs: reference | fast"
     yield from (f"    {difference}" for difference in found.differences)
     after = _Observed(lockstep, found.at, found.longest)
     if not after.pair.differences():
         yield "  with its executions counted, the fast engine's code agrees: its blocks can't be told"
         return
-    suspects = _suspects(before, after, task.pe.pc if task is not None else -1)
+    suspects = _suspects(before, after, running[0].pc if running is not None else -1)
     if not suspects:
         yield "  no translated code ran differently: a single instruction, or one of the reference engine"
         return
-    listing = BlockListing(after.census, after.owners, after.pair.fast.kernel.instructions)
+    listing = BlockListing(after.census, after.owners, after.pair.fast.instructions)
     yield "  executed by the fast engine for it:"
     for record in suspects:
         yield from (f"  {line}" for line in listing.block(record))
 
 
-def _running(pair: Pair) -> Task | None:
-    """The thread whose turn it is: one that can run, the first by number."""
-    tasks = pair.reference.kernel.tasks.values()
-    return next((task for task in tasks if task.runnable), None)
-
-
-def _instruction(task: Task, at: _Observed) -> Iterator[str]:
-    pe = task.pe
-    word = int.from_bytes(task.process.space.peek(pe.pc, 4), "little")
+def _instruction(pe: Pe, name: str, at: _Observed) -> Iterator[str]:
+    word = at.pair.reference.word()
     owner = at.owners.settled(None)
     text = disassemble(word, pe.pc, pe.pstate.c64, lambda address: at.owners.short(owner, address))
     state = "C64" if pe.pstate.c64 else "A64"
     side = "Restricted" if pe.is_restricted else "Executive"
-    yield f"  {pe.pc:#x}  {at.owners.place(owner, pe.pc)}  {state}, {side}, thread {task.tid}"
+    yield f"  {pe.pc:#x}  {at.owners.place(owner, pe.pc)}  {state}, {side}, {name}"
     yield f"    {word:08x}  {text}"
     values = registers(pe)
     names = list(dict.fromkeys(_name(match) for match in _REGISTER.finditer(text.split("<")[0])))

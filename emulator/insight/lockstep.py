@@ -1,134 +1,76 @@
-"""Both engines on one program in lockstep, and the search for the instruction where they part.
+"""Both engines on one program or image in lockstep, and the search for the instruction where they part.
 
-The machines are two kernels with equal, deterministic state. Each is run to the same instruction count again
-and again and compared there. Where a comparison fails, fresh pairs repeat the run: up to the last stop where
-all was well exactly as before, then to a stop in between, halving the distance.
+Two sides with equal, deterministic state are run to the same instruction count again and again and compared
+there. Where a comparison fails, fresh pairs repeat the run: up to the last stop where all was well exactly as
+before, then to a stop in between, halving the distance.
 """
 
 from __future__ import annotations
 
-import io
-import os
 import random
-import stat
-import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TextIO
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
 from emulator.engine.translate.observed import Census
-from emulator.insight.states import Difference, differences
-from emulator.linux.handles import HostFile, Open
-from emulator.linux.kernel import Outcome
-from emulator.linux.session import ENGINES, Session
+from emulator.insight.states import Difference
 
 if TYPE_CHECKING:
-    from emulator.linux.kernel import EngineFactory, Options
-    from emulator.linux.process import Task
-    from emulator.linux.session import Request
-    from morello_isa.capability import Capability
+    from emulator.insight.owners import Owners
+    from emulator.linux.kernel import EngineFactory
+    from emulator.state.pe import Pe
 
 EVERY = 5000
 """Instructions between two comparisons, about: enough for code that runs freely."""
 
-Sink = Callable[[int, bytes], None]
-"""Takes (1 or 2, what the guest wrote there)."""
 
+class Side(Protocol):
+    """One of the two machines. `outcome` is None until the end, then something to compare and to show."""
 
-class _Output(HostFile):
-    """Standard output or error: the same device for both machines, whose data one of them passes on."""
+    outcome: object
 
-    def __init__(self, null: int, number: int, sink: Sink | None) -> None:
-        super().__init__(null, "/dev/null", Open.WRONLY, owned=False)
-        self._number = number
-        self._sink = sink
-
-    def write(self, task: Task, data: bytes) -> int:  # noqa: ARG002
-        """All of it is written."""
-        if self._sink is not None:
-            self._sink(self._number, bytes(data))
-        return len(data)
-
-
-class Input:
-    """Standard input, which every machine reads anew: a copy of a file or of a pipe's data; never a terminal."""
-
-    def __init__(self, descriptor: int = 0) -> None:
-        self.is_terminal = os.isatty(descriptor)
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as this object
-        try:
-            regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
-        except OSError:
-            self.is_terminal = True
-            regular = False
-        if not self.is_terminal:
-            source = os.dup(descriptor)
-            with os.fdopen(source, "rb") as stream:
-                start = os.lseek(descriptor, 0, os.SEEK_CUR) if regular else 0
-                while chunk := stream.read(1 << 20):
-                    self._file.write(chunk)
-                if regular:
-                    os.lseek(descriptor, start, os.SEEK_SET)
-            self._file.flush()
-
-    def open(self) -> int:
-        """A descriptor of its own, at the beginning."""
-        if self.is_terminal:
-            return os.open(os.devnull, os.O_RDONLY)
-        return os.open(f"/proc/self/fd/{self._file.fileno()}", os.O_RDONLY)
-
-
-class Machine:
-    """One of the two: a session that can be run to an instruction count again and again."""
-
-    def __init__(
-        self, request: Request, options: Options, engines: EngineFactory, source: Input, sink: Sink | None, errors: TextIO
-    ) -> None:  # fmt: skip
-        self._descriptors = source.open(), os.open(os.devnull, os.O_WRONLY)
-        given, null = self._descriptors
-        options = replace(options, max_instructions=None)
-        self.session = session = Session(
-            request, options, streams=(given, null, null), engines=engines, errors=errors
-        )
-        self.kernel = kernel = session.kernel
-        # Files of the host are read only: a change by one machine would be seen by the other.
-        session.view.grants = [replace(grant, writable=False) for grant in session.view.grants]
-        for number in (1, 2):
-            session.process.descriptors.put(number, _Output(null, number, sink))
-        self.outcome: Outcome | None = None
-        call = kernel.run_call
-
-        def run_call(task: Task) -> Capability:
-            """A function that the host calls is not interrupted: its caller could not go on."""
-            limit, kernel.options.max_instructions = kernel.options.max_instructions, None
-            try:
-                return call(task)
-            finally:
-                kernel.options.max_instructions = limit
-
-        kernel.run_call = run_call  # type: ignore[method-assign]
+    @property
+    def instructions(self) -> int:
+        """Executed so far."""
 
     def advance(self, count: int) -> None:
-        """Run until that many instructions were executed in all, or the end; `outcome` is set at the end."""
-        if self.outcome is not None:
-            return
-        self.kernel.options.max_instructions = count
-        outcome = self.kernel.run()
-        if not outcome.limited:
-            self.outcome = outcome
+        """Run until that many instructions were executed in all, or the end."""
+
+    def current(self) -> tuple[Pe, str] | None:
+        """The PE that runs next, and what to call it."""
+
+    def word(self) -> int:
+        """The instruction that it runs next; 0 if it can't be fetched."""
+
+    def attach(self, owners: Owners) -> None:
+        """Let names be found."""
 
     def close(self) -> None:
-        """Give the descriptors back."""
-        for descriptor in self._descriptors:
-            os.close(descriptor)
+        """No more is wanted of it."""
 
 
+class Subject(Protocol):
+    """What is run. `limit`: instructions at most."""
+
+    limit: int | None
+
+    def reference(self, loud: bool) -> Side:
+        """A side with the reference engine; `loud`: what the guest writes is passed on."""
+
+    def fast(self, engines: EngineFactory | None) -> Side:
+        """A quiet side with these engines, or the fast one as it is."""
+
+    def differences(self, reference: Side, fast: Side) -> list[Difference]:
+        """Between the two states."""
+
+
+@dataclass(frozen=True, slots=True)
 class Pair:
     """The reference machine and the fast one."""
 
-    def __init__(self, reference: Machine, fast: Machine) -> None:
-        self.reference = reference
-        self.fast = fast
+    subject: Subject
+    reference: Side
+    fast: Side
 
     def advance(self, count: int) -> None:
         """Run both to a count."""
@@ -138,21 +80,18 @@ class Pair:
     def differences(self) -> list[Difference]:
         """What differs now."""
         one, other = self.reference, self.fast
-        found = differences(one.kernel, other.kernel)
+        found = self.subject.differences(one, other)
         if one.outcome != other.outcome:
-            found.insert(0, Difference("end of the program", _end(one.outcome), _end(other.outcome)))
+            ends = [
+                str(side.outcome) if side.outcome is not None else "still running" for side in (one, other)
+            ]
+            found.insert(0, Difference("the end", *ends))
         return found
 
     def close(self) -> None:
         """No more is wanted of it."""
         self.reference.close()
         self.fast.close()
-
-
-def _end(outcome: Outcome | None) -> str:
-    if outcome is None:
-        return "still running"
-    return f"signal {outcome.signal}" if outcome.signal else f"exit status {outcome.status}"
 
 
 @dataclass
@@ -169,52 +108,31 @@ class Found:
 
 
 class Lockstep:
-    """A comparison of a program. `sink` gets what the reference machine writes, once."""
+    """A comparison of a subject's two sides."""
 
-    def __init__(
-        self, request: Request, options: Options, source: Input, sink: Sink, errors: TextIO, every: int = EVERY
-    ) -> None:  # fmt: skip
-        self._request = request
-        self._options = options
-        self._source = source
-        self._sink = sink
-        self._errors = errors
+    def __init__(self, subject: Subject, every: int = EVERY) -> None:
+        self._subject = subject
         self._every = every
         self.executed = 0
         self.stops: list[int] = []
         """Counts of instructions where all was equal."""
-        self.outcome: Outcome | None = None
-
-    def pair(self, *, first: bool = False, fast: EngineFactory | None = None) -> Pair:
-        """A fresh pair, quiet unless it is the `first`."""
-        errors = self._errors if first else io.StringIO()
-        reference = self._machine(ENGINES["reference"], self._sink if first else None, errors)
-        if first:
-            from emulator.cli.run import explain_fatal_signals
-
-            explain_fatal_signals(reference.session)
-        return Pair(reference, self._machine(fast or ENGINES["fast"], None, io.StringIO()))
-
-    def _machine(self, engines: EngineFactory, sink: Sink | None, errors: TextIO) -> Machine:
-        return Machine(self._request, self._options, engines, self._source, sink, errors)
 
     def run(self, progress: Callable[[int], None]) -> Found | None:
         """Run to the end or the first difference, which is then narrowed down. `progress` gets counts."""
-        pair = self.pair(first=True)
+        pair = Pair(self._subject, self._subject.reference(loud=True), self._subject.fast(None))
         chance = random.Random(self._every)
-        limit = self._options.max_instructions
+        limit = self._subject.limit
         count = 0
         try:
             while True:
                 count += chance.randrange(self._every // 2 + 1, 3 * self._every // 2 + 2)
                 count = count if limit is None else min(count, limit)
                 pair.advance(count)
-                self.executed = pair.reference.kernel.instructions
+                self.executed = pair.reference.instructions
                 found = pair.differences()
                 if found:
                     return self._narrow(count, found, progress)
-                self.outcome = pair.reference.outcome
-                if self.outcome is not None or count == limit:
+                if pair.reference.outcome is not None or count == limit:
                     return None
                 self.stops.append(count)
                 progress(self.executed)
@@ -270,7 +188,7 @@ class Lockstep:
 
     def repeat(self, count: int, fast: EngineFactory | None = None) -> Pair:
         """A pair that has run to a count, with the stops that the first run made."""
-        pair = self.pair(fast=fast)
+        pair = Pair(self._subject, self._subject.reference(loud=False), self._subject.fast(fast))
         for stop in self.stops:
             if stop < count:
                 pair.advance(stop)

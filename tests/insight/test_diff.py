@@ -13,7 +13,8 @@ from emulator.cli import diff
 from emulator.engine.translate import emit_base
 from emulator.engine.translate.block import BlockCode
 from emulator.insight.explanation import explanation
-from emulator.insight.lockstep import Input, Lockstep
+from emulator.insight.lockstep import Lockstep
+from emulator.insight.program_sides import Input, ProgramSubject
 from emulator.linux.kernel import Options
 from emulator.linux.session import Request
 from tests.insight.conftest import DEMO, RunMorello
@@ -24,7 +25,8 @@ def _lockstep(program: Path, output: list[bytes], every: int = 3000) -> Lockstep
     source = Input(nothing)
     os.close(nothing)
     request = Request(str(program), ["x"])
-    return Lockstep(request, Options(), source, lambda _, data: output.append(data), io.StringIO(), every)
+    subject = ProgramSubject(request, Options(), source, lambda _, data: output.append(data), io.StringIO())
+    return Lockstep(subject, every)
 
 
 def test_no_difference(run_morello: RunMorello, loops: Path) -> None:

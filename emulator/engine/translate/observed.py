@@ -11,7 +11,7 @@ import mmap
 from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from emulator.engine.translate import encode as a64
 from emulator.engine.translate.block import BlockCode
@@ -19,7 +19,6 @@ from emulator.engine.translate.engine import FastEngine
 from emulator.engine.translate.exits import Exit, ExitKind
 from emulator.engine.translate.layout import CODE, COUNTS, EXIT, META, TEMP
 from emulator.engine.translate.stretch import COLD
-from emulator.memory.address_space import AddressSpace
 
 if TYPE_CHECKING:
     from emulator.engine.api import ExceptionHandler
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from emulator.engine.translate.facts import Facts
     from emulator.engine.translate.host import CodeHost
     from emulator.engine.translate.versions import Domain, Translation
+    from emulator.memory.direct import DirectMemory
     from emulator.memory.interface import Memory
     from emulator.state.pe import Pe
 
@@ -118,9 +118,8 @@ class Census:
         """Translations for which there was no counter."""
 
     def make(self, pe: Pe, memory: Memory, on_exception: ExceptionHandler) -> ObservedEngine:
-        """An engine whose translations are counted here; memory is an address space."""
-        assert isinstance(memory, AddressSpace)
-        engine = ObservedEngine(pe, memory, on_exception)
+        """An engine whose translations are counted here; memory is one that engines can map."""
+        engine = ObservedEngine(pe, cast("DirectMemory", memory), on_exception)
         engine.observe(self)
         return engine
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import contextmanager
 from time import perf_counter
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, TypeVar, cast
 
 from emulator.engine.translate.exits import ExitKind
 from emulator.engine.translate.observed import Census, ObservedEngine
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from emulator.engine.translate.host import CodeHost
     from emulator.engine.translate.versions import Domain, Translation
     from emulator.faults import PeFault, StopReason
+    from emulator.memory.direct import DirectMemory
     from emulator.memory.interface import Memory
     from emulator.state.pe import Pe
 
@@ -106,10 +107,7 @@ class ProfiledCensus(Census):
 
     def make(self, pe: Pe, memory: Memory, on_exception: ExceptionHandler) -> ObservedEngine:
         """See `Census.make`."""
-        from emulator.memory.address_space import AddressSpace
-
-        assert isinstance(memory, AddressSpace)
-        engine = ProfiledEngine(pe, memory, on_exception)
+        engine = ProfiledEngine(pe, cast("DirectMemory", memory), on_exception)
         engine.observe(self)
         engine.measure(self.timing)
         return engine
