@@ -22,7 +22,7 @@ from emulator.board.semihosting import HALT_IMMEDIATE, semihosting_call
 from emulator.engine.api import Engine
 from emulator.exceptions import take_exception
 from emulator.faults import FaultKind, MemoryAbort, PeFault, StopKind
-from emulator.memory.interface import Access
+from emulator.memory.interface import Access, Memory
 from emulator.memory.mmu import Mmu
 from emulator.memory.physical import MmioDevice, PhysicalMemory
 from emulator.state.pe import Pe
@@ -38,8 +38,15 @@ DEFAULT_ENGINE = "fast"
 INTERRUPTS = (FaultKind.IRQ, FaultKind.FIQ, FaultKind.SERROR)
 
 
-def make_engine(name: str, pe: Pe, memory: Mmu, handler: Callable[[Pe, PeFault], None]) -> Engine:
-    """The engine called `name`, one of `ENGINES`. Raises KeyError for an unknown name."""
+EngineMaker = Callable[[Pe, Memory, Callable[[Pe, PeFault], None]], Engine]
+
+
+def make_engine(
+    name: str | EngineMaker, pe: Pe, memory: Mmu, handler: Callable[[Pe, PeFault], None]
+) -> Engine:
+    """The engine called `name`, one of `ENGINES`, or made by it. Raises KeyError for an unknown name."""
+    if not isinstance(name, str):
+        return name(pe, memory, handler)
     if name == "fast":
         from emulator.engine.translate.engine import FastEngine
 
@@ -60,10 +67,10 @@ class System:
         *,
         consoles: Mapping[int, Console] | None = None,
         blocks: Mapping[int, Block] | None = None,
-        engine: str | None = None,
+        engine: str | EngineMaker | None = None,
         trace: Callable[[str, str], None] | None = None,
     ) -> None:
-        """`engine` is one of `ENGINES`; `trace(topic, text)` gets lines of the topics exc, mmu, dev, psci."""
+        """`engine` is one of `ENGINES` or makes one; `trace(topic, text)` gets lines of the topics exc, mmu, dev, psci."""
         self.board = board
         self._trace = trace
         self.physical = PhysicalMemory()

@@ -22,6 +22,11 @@ def parser() -> argparse.ArgumentParser:
     """The options of `morello diff`: its own, and those of `morello run` that make sense here."""
     p = Parser(prog="morello diff", description=__doc__, allow_abbrev=False)
     p.add_argument(
+        "--image",
+        metavar="FILE",
+        help="as the first option: a board's image instead of a program; 'morello diff --image X --help'",
+    )
+    p.add_argument(
         "--every",
         metavar="N",
         type=positive_count,
@@ -32,27 +37,51 @@ def parser() -> argparse.ArgumentParser:
     return p
 
 
+def image_parser() -> argparse.ArgumentParser:
+    """The options of `morello diff --image FILE`."""
+    from emulator.board.boards import BOARDS
+
+    p = Parser(prog="morello diff", description=__doc__, allow_abbrev=False)
+    p.add_argument("--image", metavar="FILE", required=True, help="compare on a board: an ELF image for it")
+    p.add_argument("--board", choices=tuple(BOARDS), help="default: morello, or testboard for its images")
+    p.add_argument("--el", type=int, choices=(1, 2, 3), help="exception level to start at")
+    p.add_argument("--every", metavar="N", type=positive_count, help="compare about every N instructions")
+    p.add_argument(
+        "--max-instructions", metavar="N", type=positive_count, help="compare N instructions at most"
+    )
+    return p
+
+
 def main(argv: Sequence[str]) -> int:
     """0: the engines agree; 1: they differ; 125: no comparison could be made."""
+    if argv and argv[0].split("=")[0] in ("--image", "--board", "--el"):
+        return _errors_are_ours(_compare_image, image_parser().parse_args(argv))
     arguments = parser().parse_args(argv)
     for option in ("strace", "stats", "real_time"):
         if getattr(arguments, option):
             name = option.replace("_", "-")
             why = "makes every run another" if option == "real_time" else "belongs to 'morello run'"
             raise UserError(f"diff: --{name} {why}", EXIT_EMULATOR_ERROR)
+    if arguments.image is not None:
+        raise UserError("diff: --image comes first, without a program", EXIT_EMULATOR_ERROR)
     if arguments.engine != "fast":
         raise UserError("diff: --engine makes no sense: both engines run", EXIT_EMULATOR_ERROR)
+    return _errors_are_ours(_compare_program, arguments)
+
+
+def _errors_are_ours(compare: Callable[[argparse.Namespace], int], arguments: argparse.Namespace) -> int:
+    """No status but 125 for what kept the comparison from being made."""
     try:
-        return _compare(arguments)
+        return compare(arguments)
     except UserError as error:
         raise UserError(error.message, EXIT_EMULATOR_ERROR) from None
 
 
-def _compare(arguments: argparse.Namespace) -> int:
+def _compare(subject: Subject, every: int | None) -> int:
     from emulator.insight.explanation import explanation
     from emulator.insight.lockstep import EVERY, Lockstep
 
-    lockstep = Lockstep(_subject(arguments), arguments.every or EVERY)
+    lockstep = Lockstep(subject, every or EVERY)
     progress, done = _progress()
     found = lockstep.run(progress)
     done()
@@ -62,6 +91,23 @@ def _compare(arguments: argparse.Namespace) -> int:
     for number, line in enumerate(explanation(lockstep, found)):
         sys.stderr.write(f"{'morello: ' if number == 0 else ''}{line}\n")
     return EXIT_DIFFERENT
+
+
+def _compare_image(arguments: argparse.Namespace) -> int:
+    from emulator.board.boards import BOARDS
+    from emulator.board.image import read_file
+    from emulator.cli.boot import default_board
+    from emulator.insight.board_sides import BoardSubject
+
+    board = BOARDS[arguments.board] if arguments.board else default_board(arguments.image)
+    level = arguments.el if arguments.el is not None else board.start_el
+    data, limit = read_file(arguments.image), arguments.max_instructions
+    subject = BoardSubject(board, data, arguments.image, level, limit, lambda out: _write(1, out))
+    return _compare(subject, arguments.every)
+
+
+def _compare_program(arguments: argparse.Namespace) -> int:
+    return _compare(_subject(arguments), arguments.every)
 
 
 def _subject(arguments: argparse.Namespace) -> Subject:

@@ -50,6 +50,8 @@ class Owners:
 
     def __init__(self) -> None:
         self.kernel: Kernel | None = None
+        self.only: Owner | None = None
+        """Whose everything is, on a board."""
         self._names = Names()
         self._owners: dict[int, Owner] = {}
         self._places: dict[tuple[int, int], Place] = {}
@@ -58,7 +60,7 @@ class Owners:
         """The owner of an engine; None while the first process is being loaded."""
         kernel = self.kernel
         if kernel is None:
-            return None
+            return self.only
         task = next((task for task in kernel.tasks.values() if task.engine is engine), None)
         process = task.process if task is not None else kernel.first
         if process is None:
@@ -72,6 +74,8 @@ class Owners:
         """The owner of a block: what it was made for, or the first process."""
         if isinstance(owner, Owner):
             return owner
+        if self.only is not None:
+            return self.only
         first = self.kernel.first if self.kernel is not None else None
         return Owner(first.pid, first.name, first.images) if first is not None else None
 

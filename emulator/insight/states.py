@@ -12,7 +12,6 @@ from morello_isa.capability import Capability
 
 if TYPE_CHECKING:
     from emulator.linux.kernel import Kernel
-    from emulator.linux.process import Task
     from emulator.memory.address_space import AddressSpace
     from emulator.state.pe import Pe
 
@@ -57,11 +56,12 @@ def _threads(reference: Kernel, fast: Kernel) -> Iterator[Difference]:
         twin = fast.tasks.get(tid)
         if twin is not None:
             prefix = f"thread {tid}, " if len(reference.tasks) > 1 else ""
-            yield from _registers(task, twin, prefix)
+            yield from register_differences(task.pe, twin.pe, prefix)
 
 
-def _registers(task: Task, twin: Task, prefix: str) -> Iterator[Difference]:
-    one, other = registers(task.pe), registers(twin.pe)
+def register_differences(pe: Pe, twin: Pe, prefix: str) -> Iterator[Difference]:
+    """Between two PEs."""
+    one, other = registers(pe), registers(twin)
     for name, value in one.items():
         if value != other.get(name):
             yield Difference(prefix + name, decoded(value), decoded(other.get(name)))
@@ -88,7 +88,7 @@ def decoded(value: object) -> str:
 
 
 def _memory(one: AddressSpace, other: AddressSpace, prefix: str) -> Iterator[Difference]:
-    left = _MOST_PLACES
+    found = MemoryDifferences(prefix)
     for page in sorted({*one.touched_pages(), *other.touched_pages()}):
         first, second = one.contents(page), other.contents(page)
         if first == second:
@@ -96,25 +96,35 @@ def _memory(one: AddressSpace, other: AddressSpace, prefix: str) -> Iterator[Dif
         # A page that only one machine has touched has its first contents in the other.
         first = one.peek(page, PAGE_SIZE) if first is None else first
         second = other.peek(page, PAGE_SIZE) if second is None else second
-        for at in range(0, PAGE_SIZE, _GRANULE):
-            a, b = first[at : at + _GRANULE], second[at : at + _GRANULE]
-            if a != b and left:
-                left -= 1
-                yield Difference(f"{prefix}memory {page + at:#x}", _bytes(a), _bytes(b))
-    yield from _tags(one.tag_runs(), other.tag_runs(), prefix)
+        yield from found.in_bytes(page, first, second)
+    one_runs, other_runs, nothing = one.tag_runs(), other.tag_runs(), bytes(PAGE_SIZE)
+    for run in sorted({*one_runs, *other_runs}):
+        first, second = one_runs.get(run, nothing), other_runs.get(run, nothing)
+        if first != second:
+            yield from found.in_tags(run, first, second)
 
 
-def _tags(one: dict[int, bytes], other: dict[int, bytes], prefix: str) -> Iterator[Difference]:
-    nothing = bytes(PAGE_SIZE)
-    left = _MOST_PLACES
-    for run in sorted({*one, *other}):
-        first, second = one.get(run, nothing), other.get(run, nothing)
-        if first == second:
-            continue
-        for i, (a, b) in enumerate(zip(first, second, strict=True)):
-            if a != b and left:
-                left -= 1
-                yield Difference(f"{prefix}tag of {run + _GRANULE * i:#x}", str(a), str(b))
+class MemoryDifferences:
+    """The first few differences of memory and of tags."""
+
+    def __init__(self, prefix: str) -> None:
+        self._prefix = prefix
+        self._bytes_left = self._tags_left = _MOST_PLACES
+
+    def in_bytes(self, address: int, one: bytes, other: bytes) -> Iterator[Difference]:
+        """Of two pages at an address."""
+        for at in range(0, len(one), _GRANULE):
+            a, b = one[at : at + _GRANULE], other[at : at + _GRANULE]
+            if a != b and self._bytes_left:
+                self._bytes_left -= 1
+                yield Difference(f"{self._prefix}memory {address + at:#x}", _bytes(a), _bytes(b))
+
+    def in_tags(self, address: int, one: bytes, other: bytes) -> Iterator[Difference]:
+        """Of two pages of tags that begin with that of an address."""
+        for i, (a, b) in enumerate(zip(one, other, strict=True)):
+            if a != b and self._tags_left:
+                self._tags_left -= 1
+                yield Difference(f"{self._prefix}tag of {address + _GRANULE * i:#x}", str(a), str(b))
 
 
 def _bytes(data: bytes) -> str:
