@@ -70,7 +70,8 @@ class System:
         engine: str | EngineMaker | None = None,
         trace: Callable[[str, str], None] | None = None,
     ) -> None:
-        """`engine` is one of `ENGINES` or makes one; `trace(topic, text)` gets lines of the topics exc, mmu, dev, psci."""
+        """`engine` is one of `ENGINES` or makes one; `trace(topic, text)` gets lines of the topics exc, mmu,
+        dev, psci."""
         self.board = board
         self._trace = trace
         self.physical = PhysicalMemory()

@@ -40,8 +40,8 @@ class BlockListing:
         """Lines of the first `most` blocks."""
         executed = sum(record.executed for record in self._records)
         yield (
-            f"{len(self._records):,} blocks, {executed:,} of {self._total:,} guest instructions in translated "
-            "code; hottest first. What counts them is left out."
+            f"{len(self._records):,} blocks, {executed:,} of {self._total:,} guest instructions in "
+            "translated code; hottest first. What counts them is left out."
         )
         for record in self._records[:most]:
             yield ""

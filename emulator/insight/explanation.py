@@ -40,7 +40,7 @@ def explanation(lockstep: Lockstep, found: Found) -> Iterator[str]:
     yield f"the engines differ after instruction {found.at:,}"
     if found.longest != 1:
         length = "" if found.longest is None else f" of up to {found.longest} instructions"
-        yield f"  not with blocks of one instruction: its cause is in a block{length} that ends there or before"
+        yield f"  not with blocks of one instruction: its cause is in a block{length}, there or before"
     if running is not None:
         yield from _instruction(*running, before)
     yield "  what differs: reference | fast"

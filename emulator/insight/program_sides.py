@@ -46,7 +46,7 @@ class _Output(HostFile):
 
 
 class Input:
-    """Standard input, which every machine reads anew: a copy of a file or of a pipe's data; never a terminal."""
+    """Standard input, which every machine reads anew: a copy of a file's or pipe's data, never a terminal."""
 
     def __init__(self, descriptor: int = 0) -> None:
         self.is_terminal = os.isatty(descriptor)
@@ -77,8 +77,14 @@ class ProgramSide:
     """See `Side`."""
 
     def __init__(
-        self, request: Request, options: Options, engines: EngineFactory, source: Input, sink: Sink | None, errors: TextIO
-    ) -> None:  # fmt: skip
+        self,
+        request: Request,
+        options: Options,
+        engines: EngineFactory,
+        source: Input,
+        sink: Sink | None,
+        errors: TextIO,
+    ) -> None:
         self._descriptors = source.open(), os.open(os.devnull, os.O_WRONLY)
         given, null = self._descriptors
         options = replace(options, max_instructions=None)
