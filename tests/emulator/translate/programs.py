@@ -268,6 +268,9 @@ ldr c11, [{p}22], #16|str c11, [{p}23, #32]|ldp c10, c11, [{p}22]|stp c10, c11, 
 scbnds c11, c11, #32|scbnds c11, c11, x9|mov c22, c{base}|gctag x9, c11|gclen x9, c11|gcvalue x10, c22|mov c23, c11
 add c22, c{base}, x9, uxtx|chkeq c9, c10|subs x9, c10, c11|clrtag c10, c11|str c22, [{p}23], #16|ldr c22, [{p}23, #-16]
 cvtp c9, x10|adr {p}9, #8|adrp {p}9, #0|scvalue c11, c{base}, x9|clrperm c11, c11, x9|csel c10, c11, c22, eq
+str c10, [{p}23, x9]|ldr c11, [{p}22, w10, sxtw #4]|str c11, [{p}23, x10, lsl #4]|ldr c10, [{p}22, #16]!|chktgd c11
+gcbase x9, c11|gcoff x9, c22|gclim x10, c11|cfhi x9, c11|gctype x9, c11|gcseal x9, c11|alignu c11, c11, #4
+alignd c22, c22, #4|scbnds c11, c22, #4, lsl #4|adrp {p}9, #4096|str c22, [{p}23, #16]!|and x9, x9, #0x3f|scflgs c11, c11, x9
 sub c11, c11, #8|ldr c28, [{p}22]|str c28, [{p}23]|ldr x9, [{other}22, #8]|str c9, [{other}22, #16]|seal c9, c11, rb
 """
 _ATOMIC = """
