@@ -208,7 +208,9 @@ class BlockCode(RegisterHomes):
         else:
             self.emit(a64.orr(BAD, TEMP, TEMP2))
         self._permissions(n, permissions, True)
-        if align > 1:
+        if 1 << shift >= align:
+            self._place_alignment(n, value, 0, align, True)
+        else:
             self._misaligned(META, align, True)
         if one_page:
             self._crossing(META, size, True)

@@ -19,7 +19,7 @@ _VERSIONS = 3
 """Versions of a block for different facts, before one is made that needs none."""
 _NEIGHBOURHOOD = 8
 """log2 of the bytes of guest code that are likely to belong together."""
-_IMPROVED_VERSIONS = 5
+_IMPROVED_VERSIONS = 2
 """Versions of a block for loops and jumps that know more."""
 
 
