@@ -45,7 +45,13 @@ def arithmetic(block: BlockCode, word: int, operands: Operands) -> bool:
         return _vector_arithmetic(block, word, operands)
     renamed = _rename(block, word, register_fields(word), operands)
     block.emit(renamed[0])
-    _results(block, operands, renamed[1])
+    step = _step(word)
+    if step is None:
+        _results(block, operands, renamed[1])
+    else:
+        d, n, amount = step
+        block.written_value(d, renamed[1].get(d, d))
+        block.moved_integer(d, n, amount)
     if operands.sp_write:
         block.stack_moved(_stack_step(word))
     return True
@@ -70,6 +76,14 @@ def _rename(
 def _results(block: BlockCode, operands: Operands, homes: dict[int, int]) -> None:
     for n in operands.x_writes:
         block.written(n, homes.get(n, n))
+
+
+def _step(word: int) -> tuple[int, int, int] | None:
+    """(d, n, amount) of a 64-bit ADD or SUB of a small constant without flags, neither register being SP."""
+    if word & 0xBFC00000 != 0x91000000 or 31 in (word & 31, word >> 5 & 31):
+        return None
+    amount = word >> 10 & 0xFFF
+    return word & 31, word >> 5 & 31, -amount if word >> 30 & 1 else amount
 
 
 def _stack_step(word: int) -> int | None:
@@ -117,8 +131,12 @@ def _access(
     if not block.may_access(permissions):
         return None
     align = insn.size if block.aligned else 1
-    if not (block.aligned or insn.is_load or block.plain or block.is_general):
-        align = min(insn.size, 8 if isinstance(insn, base.LoadStorePair) else 16)
+    if not (block.aligned or insn.is_load or block.is_general):
+        pair = isinstance(insn, base.LoadStorePair)
+        if pair and size == 16 and insn.offset % 16 == 0:
+            align = 16
+        elif not block.plain:
+            align = min(insn.size, 8 if pair else 16)
     if insn.mode == "register":
         assert isinstance(insn, base.LoadStore)
         return block.indexed_address(
