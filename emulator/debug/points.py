@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from emulator.debug.errors import CommandError
 from emulator.debug.expression import number
 from emulator.debug.guest import Observer, Plan
-from emulator.debug.stops import Breakpoint, Catch, CatchKind, Point, Stop, StopCause, Watch, WatchKind
+from emulator.debug.stops import ANY, Breakpoint, Catch, CatchKind, Point, Stop, StopCause, Watch, WatchKind
 from emulator.faults import MemoryAbort
 from morello_isa.capability import Capability
 
 if TYPE_CHECKING:
-    from emulator.debug.session import Debugger
-    from emulator.linux.process import Task
+    from emulator.debug.session import DebuggerCore
+    from emulator.debug.target import Thread
 
 _FILE_LINE = re.compile(r"(.+):(\d+)$")
 MAX_WATCH = 4096
@@ -27,7 +27,7 @@ UNMAPPED: Contents = (b"", ())
 class Points:
     """All of them, by number."""
 
-    def __init__(self, debugger: Debugger) -> None:
+    def __init__(self, debugger: DebuggerCore) -> None:
         self._debugger = debugger
         self._points: dict[int, Point] = {}
         self._next = 1
@@ -128,11 +128,10 @@ class Points:
             if isinstance(point, Watch):
                 plan.observers.append(self._watcher(point))
             elif isinstance(point, Catch):
-                old = plan.catches.get(point.kind)
-                wide = old == frozenset() or not point.names
-                plan.catches[point.kind] = frozenset() if wide else point.names | (old or frozenset())
+                old = plan.catches.get(point.kind, frozenset())
+                plan.catches[point.kind] = old | (point.names or {ANY})
 
-    def decide(self, task: Task, pc: int) -> Stop | None:
+    def decide(self, task: Thread, pc: int) -> Stop | None:
         """The guest is at a breakpoint's address: conditions and counts."""
         for point in self:
             if isinstance(point, Breakpoint) and pc in point.addresses and self._holds(point, task):
@@ -146,7 +145,7 @@ class Points:
                 return Stop(StopCause.BREAKPOINT, text, task.kernel.instructions, task.tid, pc)
         return None
 
-    def _holds(self, point: Breakpoint, task: Task) -> bool:
+    def _holds(self, point: Breakpoint, task: Thread) -> bool:
         if not point.condition:
             return True
         try:
@@ -158,7 +157,7 @@ class Points:
         before = _contents(point, self._debugger.task)
         last_pc = self._debugger.task.pe.pc
 
-        def watch(task: Task, pc: int, word: int) -> Stop | None:  # noqa: ARG001
+        def watch(task: Thread, pc: int, word: int) -> Stop | None:  # noqa: ARG001
             nonlocal before, last_pc
             by, last_pc = last_pc, pc
             now = _contents(point, task)
@@ -177,7 +176,7 @@ class Points:
         return watch
 
 
-def _contents(point: Watch, task: Task) -> Contents:
+def _contents(point: Watch, task: Thread) -> Contents:
     """What is there now."""
     space = task.process.space
     try:

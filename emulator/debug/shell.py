@@ -9,7 +9,7 @@ from pathlib import Path
 from emulator.debug.commands import Command, Needs, discover
 from emulator.debug.context import Panel
 from emulator.debug.errors import CommandError
-from emulator.debug.session import Debugger
+from emulator.debug.session import DebuggerCore
 from emulator.debug.stops import Stop, StopCause
 from emulator.debug.style import Style
 from morello_isa.errors import UserError
@@ -20,7 +20,9 @@ _REPEATABLE = ("running", "back")
 class Shell:
     """One user's view of a debugger. `write` prints a line."""
 
-    def __init__(self, debugger: Debugger, write: Callable[[str], None], style: Style | None = None) -> None:
+    def __init__(
+        self, debugger: DebuggerCore, write: Callable[[str], None], style: Style | None = None
+    ) -> None:
         self.debugger = debugger
         self.style = style if style is not None else Style(False)
         self.panel = Panel(debugger, self.style)

@@ -81,6 +81,10 @@ class Watch:
     hits: int = 0
 
 
+ANY = "*"
+"""In the names of a catch at run time: all of its kind."""
+
+
 class CatchKind(Enum):
     """Events that `catch` stops at."""
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
+from emulator.debug.board_guest import FAULT_NAMES
+from emulator.debug.board_session import BoardDebugger
 from emulator.debug.commands import Needs, Takes, command
 from emulator.debug.errors import CommandError
 from emulator.debug.shell import Shell
@@ -96,17 +99,20 @@ def watch(shell: Shell, arguments: str) -> None:
     words=("fault", "syscall", "compartment", "signal"),
 )
 def catch(shell: Shell, arguments: str) -> None:
-    """Stop at events: system calls, signals, crossings between compartments.
+    """Stop at events: system calls, signals, faults, crossings between compartments.
 
-    catch syscall [NAME…] | signal [NAME…] | compartment | fault: faults always stop the program, before a
-    signal is delivered.
+    catch syscall [NAME…] | signal [NAME…] | compartment | fault: a fault of a Linux program always stops it,
+    before its signal. On a board: catch fault [KIND…], before the exception is taken (all but calls and
+    interrupts; or kinds like cap-bounds, translation, irq), and catch syscall for SVC, HVC and SMC.
     """
     words = arguments.split()
     kinds = {kind.value: kind for kind in CatchKind}
     if not words or words[0] not in kinds:
         raise CommandError("catch what? fault, syscall, compartment or signal")
     kind, names = kinds[words[0]], frozenset(words[1:])
-    if kind is CatchKind.SYSCALL:
+    if isinstance(shell.debugger, BoardDebugger):
+        _check_board_names(kind, names)
+    elif kind is CatchKind.SYSCALL:
         _check_names(names, {row.name for row in TABLE.values()}, "system call")
     elif kind is CatchKind.SIGNAL:
         _check_names(names, {signal_name(n) for n in range(1, SIGNAL_MAX + 1)}, "signal")
@@ -116,7 +122,16 @@ def catch(shell: Shell, arguments: str) -> None:
     shell.write(f"Catch {point.number} of {kind.value}" + (f" {' '.join(sorted(names))}" if names else ""))
 
 
-def _check_names(names: frozenset[str], known: set[str], what: str) -> None:
+def _check_board_names(kind: CatchKind, names: frozenset[str]) -> None:
+    if kind is CatchKind.SIGNAL:
+        raise CommandError("a board has no signals; catch fault stops at exceptions")
+    if kind is CatchKind.FAULT:
+        _check_names(names, FAULT_NAMES, "kind of exception")
+    elif names:
+        raise CommandError(f"catch {kind.value} takes no names on a board")
+
+
+def _check_names(names: frozenset[str], known: Collection[str], what: str) -> None:
     for name in names:
         if name not in known:
             raise CommandError(f"there is no {what} '{name}'")

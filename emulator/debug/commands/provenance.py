@@ -5,14 +5,37 @@ from __future__ import annotations
 from emulator.debug import registers
 from emulator.debug.commands import Takes, command
 from emulator.debug.errors import CommandError
-from emulator.debug.provenance import PCC, Node, Recorder, TagLosses, chain, difference
+from emulator.debug.provenance import (
+    DATA,
+    OWN_DATA,
+    OWN_STACK,
+    PCC,
+    STACK,
+    SYSTEM,
+    Node,
+    Recorder,
+    TagLosses,
+    chain,
+    difference,
+)
+from emulator.debug.session import Debugger
 from emulator.debug.shell import Shell
 from emulator.debug.text import short
+from emulator.state.pe import RESTRICTED_BANK
+from emulator.state.sysregs import CAPABILITY_REGISTERS
 from morello_isa.capability import Capability
 from morello_isa.disassemble import disassemble
 
 MAX_SHOWN = 40
-_KEYS = {"csp": -1, "sp": -1, "pcc": PCC, "pc": PCC, "clr": 30, "lr": 30, "cfp": 29, "fp": 29}
+_KEYS = {
+    **{"csp": OWN_STACK, "sp": OWN_STACK, "ecsp": STACK, "rcsp": STACK + RESTRICTED_BANK},
+    **{"ddc": OWN_DATA, "rddc": DATA + RESTRICTED_BANK, "pcc": PCC, "pc": PCC},
+    **{"clr": 30, "lr": 30, "cfp": 29, "fp": 29},
+    **{
+        name: SYSTEM + CAPABILITY_REGISTERS.index(registers.SYSTEM_CAPABILITIES[name])
+        for name in registers.SYSTEM_CAPABILITIES
+    },
+}
 
 
 @command("whence", category="provenance", takes=Takes.EXPRESSION)
@@ -26,12 +49,12 @@ def whence(shell: Shell, arguments: str) -> None:
     if not arguments:
         raise CommandError("whence which? A register or an address")
     name = arguments.lower().removeprefix("$")
-    recorder = Recorder()
+    recorder = Recorder(isinstance(debugger, Debugger))
     if registers.is_register(name):
         value = registers.read(debugger.task, name)
         key = _KEYS.get(name, int(name[1:]) if name[0] in "cx" and name[1:].isdecimal() else None)
         if key is None:
-            raise CommandError(f"{name} is not recorded; c0 to c30, csp and pcc are")
+            raise CommandError(f"{name} is not recorded; capability registers are")
         head = f"{name} = {short(value)}"
     else:
         address = debugger.number(arguments) & -16
