@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from emulator.debug.session import Debugger, DebuggerCore
 
 EXIT_INTERRUPTED = 130
-RECIPE = ("image", "board", "kernel", "initrd", "append", "dtb", "drive", "el", "max_instructions")
+RECIPE = (
+    *("image", "board", "kernel", "initrd", "append", "dtb", "drive", "el", "max_instructions"),
+    *("console", "serial2", "virtio_console"),
+)
 """The options of `morello boot` that say what happens in a run."""
 
 
@@ -78,6 +81,7 @@ def check(arguments: argparse.Namespace, name: str) -> None:
 
 def main(argv: Sequence[str]) -> int:
     """Debug a program or a board; 0, or 125 when a command of a script failed in batch mode."""
+    from emulator.debug.saved import is_saved
     from emulator.debug.shell import script_lines
 
     debugger: DebuggerCore
@@ -89,7 +93,8 @@ def main(argv: Sequence[str]) -> int:
         debugger = board_debugger(arguments)
     else:
         arguments = parser().parse_args(argv)
-        debugger = program_debugger(arguments)
+        saved = is_saved(arguments.program)
+        debugger = continued(arguments.program) if saved else program_debugger(arguments)
     lines: list[str] = []
     for option, value in arguments.script:
         lines += script_lines(value) if option == "-x" else [value]
@@ -111,26 +116,50 @@ def program_debugger(arguments: argparse.Namespace) -> Debugger:
 
 def board_debugger(options: argparse.Namespace) -> BoardDebugger:
     """The debugger of a board, not started."""
-    from emulator.cli import boot
-    from emulator.debug.board_guest import BoardRequest
-    from emulator.debug.board_session import BoardDebugger
-    from emulator.debug.board_streams import OverlayBlock
+    from emulator.debug.saving import FILES_OF_BOARD
 
     if options.trace or options.dump_dtb or options.dump_tags:
         raise UserError(
             "debug --boot: --trace, --dump-dtb and --dump-tags are for 'morello boot'", EXIT_EMULATOR_ERROR
         )
 
+    recipe = {name: getattr(options, name) for name in RECIPE}
+    names = {name: str(recipe[name]) for name in FILES_OF_BOARD if recipe[name]}
+    return make_board_debugger(options, recipe, names)
+
+
+def make_board_debugger(
+    options: argparse.Namespace, recipe: Mapping[str, object], names: Mapping[str, str]
+) -> BoardDebugger:
+    """The debugger of a board; `recipe` and `names` as in `BoardRequest`."""
+    from emulator.cli import boot
+    from emulator.debug.board_guest import BoardRequest
+    from emulator.debug.board_session import BoardDebugger
+    from emulator.debug.board_streams import OverlayBlock
+
     def start(consoles: Mapping[int, Console], engine: MakeEngine) -> tuple[System, Loaded]:
         disks = {number: OverlayBlock(disk) for number, disk in boot.open_disks(options).items()}
         system = boot.make_system(options, consoles, disks, engine)
         return system, boot.load(system, options)
 
-    recipe = {name: getattr(options, name) for name in RECIPE}
     consoles = boot.open_consoles(options)
     limit = options.max_instructions
-    name = options.image or options.kernel
-    return BoardDebugger(BoardRequest(name, start, boot.status_of, consoles, limit, recipe))
+    return BoardDebugger(BoardRequest(start, boot.status_of, consoles, limit, recipe, names))
+
+
+def continued(path: str) -> DebuggerCore:
+    """The debugger of a saved machine, standing where that was saved. Raises UserError."""
+    from emulator.cli.boot import boot_parser
+    from emulator.debug.saving import resume_saved
+
+    def board(recipe: Mapping[str, object], names: Mapping[str, str]) -> BoardDebugger:
+        options = boot_parser().parse_args([])
+        for name, value in recipe.items():
+            if value is not None:
+                setattr(options, name, value)
+        return make_board_debugger(options, recipe, names)
+
+    return resume_saved(path, board)
 
 
 def work(debugger: DebuggerCore, lines: Sequence[str], batch: bool) -> int:
@@ -141,9 +170,12 @@ def work(debugger: DebuggerCore, lines: Sequence[str], batch: bool) -> int:
 
     shell = Shell(debugger, print_line, Style(not batch and sys.stdout.isatty()))
     try:
-        debugger.start()
-        if not batch:
-            print(f"{debugger.name} is loaded; 'run' starts it, 'help' lists the commands", flush=True)
+        if not hasattr(debugger, "guest"):
+            debugger.start()
+            if not batch:
+                print(f"{debugger.name} is loaded; 'run' starts it, 'help' lists the commands", flush=True)
+        else:
+            shell.execute("context")
         run_script(shell, lines)
         if not batch and not shell.done:
             interact(shell)

@@ -37,15 +37,21 @@ FAULT_NAMES = frozenset(fault_name(kind) for kind in FaultKind)
 class BoardRequest:
     """What to boot. `boot` makes the board with these consoles and engine, and loads the image.
 
-    `status` gives exit status and sentence of an outcome; `options` are the recipe for a saved machine.
+    `status` gives exit status and sentence of an outcome. `options` are the recipe for a saved machine, as
+    options of `morello boot`; `names` are those of its files as the user knows them.
     """
 
-    name: str
     boot: Callable[[Mapping[int, Console], MakeEngine], tuple[System, Loaded]]
     status: Callable[[Outcome], tuple[int, str]]
     consoles: Mapping[int, StreamConsole]
     max_instructions: int | None
     options: Mapping[str, object]
+    names: Mapping[str, str]
+
+    @property
+    def name(self) -> str:
+        """Of the image."""
+        return self.names.get("image") or self.names["kernel"]
 
 
 class BoardGuest(Guest):

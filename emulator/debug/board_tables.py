@@ -35,9 +35,9 @@ def files(debugger: BoardDebugger) -> Iterator[str]:
     request = debugger.request
     yield f"image    {request.name}"
     for name in ("initrd", "dtb", "drive"):
-        if request.options.get(name):
+        if name in request.names:
             copy = "  (changes stay in memory)" if name == "drive" else ""
-            yield f"{name:<8} {request.options[name]}{copy}"
+            yield f"{name:<8} {request.names[name]}{copy}"
     for number, console in sorted(request.consoles.items()):
         source = "no input" if console.descriptor is None else f"input from descriptor {console.descriptor}"
         yield f"console{number} {source}"

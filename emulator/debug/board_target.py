@@ -10,13 +10,19 @@ from emulator.board.system import System
 from emulator.engine.api import Engine
 from emulator.faults import FaultKind, MemoryAbort
 from emulator.linux.process import LoadedImage
-from emulator.memory.context import AccessType
+from emulator.memory.address_space import Prot
+from emulator.memory.context import AccessType, TranslationContext
 from emulator.memory.physical import BusError, PhysicalMemory, RamRegion
 from emulator.memory.translation import Translator
 from emulator.state.pe import Pe
 
 _PAGE = 4096
 _KINDS = (AccessType(), AccessType(fetch=True), AccessType(unprivileged=True))
+
+
+_WRITING = AccessType(write=True)
+_EVERYTHING, _READ_ONLY = Prot.READ | Prot.WRITE | Prot.EXEC, Prot.READ | Prot.EXEC
+MAX_PAGES = 1 << 17
 
 
 class _TableMemory:
@@ -87,12 +93,81 @@ class BoardSpace:
         self._system.physical.write_bytes(pa, lo.to_bytes(8, "little") + hi.to_bytes(8, "little"))
         self._system.physical.write_tag(pa, int(tag))
 
+    def regions(self, start: int, limit: int) -> Iterator[tuple[int, int, Prot, str]]:
+        """See `Space`. With translation on, at most `MAX_PAGES` pages are looked at from `start` on."""
+        context = self._system.mmu.context_at(self._system.pe.pstate.el)
+        if not (context.stage1_enabled or context.stage2_enabled):
+            for region in self._system.physical.ram:
+                low, high = max(start, region.base), min(limit, region.limit)
+                if low < high:
+                    yield low, high, _EVERYTHING if region.writable else _READ_ONLY, region.name
+            return
+        for first, last, rights, name in _joined(self._pages(context, start, limit)):
+            yield max(first, start), min(last, limit), rights, name
+
+    def _pages(
+        self, context: TranslationContext, start: int, limit: int
+    ) -> Iterator[tuple[int, int, Prot, str]]:
+        page = start & -_PAGE
+        for _ in range(MAX_PAGES):
+            if page >= limit:
+                return
+            rights, hole, name = self._rights(context, page)
+            if rights:
+                yield page, page + _PAGE, rights, name
+            page = (page // hole + 1) * hole
+
+    def _rights(self, context: TranslationContext, page: int) -> tuple[Prot, int, str]:
+        """(permissions of a page, the size of what is alike from here on, its RAM region)."""
+        rights, hole, pa = Prot(0), _PAGE, None
+        for access, right in ((_KINDS[0], Prot.READ), (_WRITING, Prot.WRITE), (_KINDS[1], Prot.EXEC)):
+            try:
+                pa = self._translator.translate(context, page, access).pa
+                rights |= right
+            except MemoryAbort as abort:
+                if abort.kind is FaultKind.TRANSLATION and not abort.stage2:
+                    return Prot(0), _PAGE << 9 * (3 - min(abort.level, 3)), ""
+        region = self._system.physical.find(pa) if pa is not None else None
+        if not isinstance(region, RamRegion):
+            return Prot(0), hole, ""
+        return rights, hole, region.name
+
+    def tagged_granules(self, start: int, limit: int) -> Iterator[int]:
+        """See `Space`."""
+        physical = self._system.physical
+        for low, high, _, _ in self.regions(start, limit):
+            if self.physical(low) == low and self.physical(high - 1) == high - 1:
+                yield from physical.tagged_granules(low, high - low)
+                continue
+            for va in range(low & -_PAGE, high, _PAGE):
+                pa = self.physical(va)
+                if pa is not None:
+                    yield from (
+                        va + granule - pa
+                        for granule in physical.tagged_granules(pa, _PAGE)
+                        if low <= va + granule - pa < high
+                    )
+
     def is_mapped(self, start: int, limit: int) -> bool:
         """See `Space`."""
         try:
             return all(True for _ in self._pieces(start, limit - start))
         except MemoryAbort:
             return False
+
+
+def _joined(pages: Iterator[tuple[int, int, Prot, str]]) -> Iterator[tuple[int, int, Prot, str]]:
+    """Neighbours that are alike become one."""
+    last: tuple[int, int, Prot, str] | None = None
+    for page in pages:
+        if last is not None and last[1:] == (page[0], *page[2:]):
+            last = (last[0], *page[1:])
+            continue
+        if last is not None:
+            yield last
+        last = page
+    if last is not None:
+        yield last
 
 
 @dataclass(frozen=True, slots=True)

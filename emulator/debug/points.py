@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from emulator.debug.errors import CommandError
@@ -70,6 +70,13 @@ class Points:
     def _number(self) -> int:
         self._next += 1
         return self._next - 1
+
+    def restore(self, points: Iterable[Point]) -> None:
+        """Put in points that an earlier debugger had, with their numbers."""
+        for point in points:
+            self._points[point.number] = point
+            self._next = max(self._next, point.number + 1)
+        self.resolve()
 
     def delete(self, number: int) -> None:
         """CommandError when there is none of that number."""

@@ -20,6 +20,7 @@ from emulator.debug.guest import Guest, Observer, Plan
 from emulator.debug.linux_guest import LinuxGuest
 from emulator.debug.names import Names
 from emulator.debug.points import Points
+from emulator.debug.saved_files import Layout
 from emulator.debug.stops import ANY, CatchKind, Stop, StopCause
 from emulator.debug.streams import Streams
 from emulator.debug.target import Program, Thread
@@ -57,6 +58,8 @@ class DebuggerCore(ABC):
         """The user has changed registers or memory since the program was loaded."""
         self.allow_repeat = False
         """Go back even if that repeats the program's changes to files."""
+        self.layout: Layout | None = None
+        """Files of a saved machine that is gone on with."""
         self.warnings: list[str] = []
         """What the user should be told with the next answer."""
 
@@ -110,8 +113,12 @@ class DebuggerCore(ABC):
 
     def start(self) -> Stop:
         """Load the program (again), stopped before its first instruction. Raises UserError."""
-        self.close()
         self.forget()
+        return self.start_again()
+
+    def start_again(self) -> Stop:
+        """The same as a run that was seen before: with the input and output of that one."""
+        self._end_guest()
         self.modified = False
         return self._load()
 
@@ -123,10 +130,15 @@ class DebuggerCore(ABC):
         self.points.resolve()
         return self.stop
 
-    def close(self) -> None:
-        """End the guest."""
+    def _end_guest(self) -> None:
         if hasattr(self, "guest"):
             self.guest.abandon()
+
+    def close(self) -> None:
+        """End the guest and give everything back."""
+        self._end_guest()
+        if self.layout is not None:
+            self.layout.close()
 
     # -- running forwards --------------------------------------------------------------------------------
 
@@ -238,7 +250,7 @@ class DebuggerCore(ABC):
         if self.modified:
             self.warnings.append("what was changed with 'set' is undone by going back")
             self.modified = False
-        self.close()
+        self._end_guest()
         self._load()
         plan = Plan(target=max(position, 0), stop_at_faults=False)
         if observer is not None:
@@ -257,13 +269,18 @@ class DebuggerCore(ABC):
         return self._again(self.stop, observer)
 
     def _again(self, stop: Stop, observer: Observer | None) -> Stop:
+        self.return_to(stop, observer)
+        self.stop = stop
+        return stop
+
+    def return_to(self, stop: Stop, observer: Observer | None = None) -> Stop:
+        """Repeat the run up to where an earlier stop was; at a fault or system call, into that."""
         self.goto(stop.position, observer)
         if self.stop.cause is StopCause.INTERRUPT:
             raise CommandError(f"interrupted; the program is now at instruction {self.position:,}")
         if stop.cause in (StopCause.FAULT, StopCause.SYSCALL):
             self.resume(Plan(catches={CatchKind.SYSCALL: frozenset((ANY,))}))
-        self.stop = stop
-        return stop
+        return self.stop
 
     def rstepi(self, count: int = 1) -> Stop:
         """Back by `count` instructions."""
@@ -431,6 +448,8 @@ class Debugger(DebuggerCore):
     def make_guest(self) -> LinuxGuest:
         """See `DebuggerCore`."""
         self.streams.rewind()
+        if self.layout is not None and (not hasattr(self, "guest") or self.guest.unrepeatable):
+            self.layout.write()
         return LinuxGuest(self._maker(), self.streams)
 
     def _maker(self) -> MakeSession:
@@ -450,7 +469,7 @@ class Debugger(DebuggerCore):
         if self.options.real_time:
             raise CommandError("with --real-time a run can't be repeated, so there is no way back")
         changed = self.guest.unrepeatable
-        if changed and not self.allow_repeat:
+        if changed and not self.allow_repeat and self.layout is None:
             raise CommandError(
                 f"the program has changed files ({changed}), and going back would do that again; "
                 "--allow-repeat permits it"

@@ -6,11 +6,12 @@ Linux's `Task`, `Process` and `AddressSpace` are such things, and so are the par
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from emulator.engine.api import Engine
 from emulator.linux.process import LoadedImage
+from emulator.memory.address_space import Prot
 from emulator.state.pe import Pe
 
 
@@ -31,6 +32,12 @@ class Space(Protocol):
 
     def is_mapped(self, start: int, limit: int) -> bool:
         """Everything in [start, limit) is mapped."""
+
+    def tagged_granules(self, start: int, limit: int) -> Iterator[int]:
+        """Addresses in [start, limit) that hold a tagged capability, ascending."""
+
+    def regions(self, start: int, limit: int) -> Iterator[tuple[int, int, Prot, str]]:
+        """What is mapped in [start, limit), ascending: start, limit, permissions, name."""
 
 
 class Calls(Protocol):

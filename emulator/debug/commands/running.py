@@ -133,6 +133,16 @@ def until(shell: Shell, arguments: str) -> None:
     shell.show_stop(stop)
 
 
+@command("context", aliases=("ctx",), category="running", needs=Needs.NOTHING)
+def context(shell: Shell, arguments: str) -> None:
+    """Show the panel of the present stop again.
+
+    context
+    """
+    no_arguments(arguments)
+    shell.show_stop(shell.debugger.stop)
+
+
 def no_arguments(arguments: str) -> None:
     """CommandError when there are any."""
     if arguments:
