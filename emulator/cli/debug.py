@@ -164,7 +164,7 @@ def continued(path: str) -> DebuggerCore:
 
 def work(debugger: DebuggerCore, lines: Sequence[str], batch: bool) -> int:
     """Start, execute a script, then (unless `batch`) what is typed."""
-    from emulator.debug.repl import interact, run_script
+    from emulator.debug.repl import interact
     from emulator.debug.shell import Shell, print_line
     from emulator.debug.style import Style
 
@@ -176,7 +176,7 @@ def work(debugger: DebuggerCore, lines: Sequence[str], batch: bool) -> int:
                 print(f"{debugger.name} is loaded; 'run' starts it, 'help' lists the commands", flush=True)
         else:
             shell.execute("context")
-        run_script(shell, lines)
+        shell.run_lines(lines)
         if not batch and not shell.done:
             interact(shell)
     except KeyboardInterrupt:

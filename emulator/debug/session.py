@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -166,14 +166,20 @@ class DebuggerCore(ABC):
             return self.stepi()
         return self.run_to(self.task.pe.pc + 4, self._stack_level())
 
-    def run_to(self, address: int, lowest_sp: tuple[bool, int] | None = None, text: str = "stepped") -> Stop:
-        """Run until this thread is at `address` with its stack no deeper than given; other stops win."""
+    def run_to(
+        self,
+        places: int | Iterable[int],
+        lowest_sp: tuple[bool, int] | None = None,
+        text: str = "stepped",
+    ) -> Stop:
+        """Run until this thread is at one of `places`, its stack no deeper than given; other stops win."""
         plan = self.plan()
         task, usual = self.task, plan.at_breakpoint
-        plan.addresses = plan.addresses | {address}
+        wanted = {places} if isinstance(places, int) else set(places)
+        plan.addresses = plan.addresses | wanted
 
         def decide(at: Thread, pc: int) -> Stop | None:
-            if at is task and pc == address and self._at_level(task, lowest_sp):
+            if at is task and pc in wanted and self._at_level(task, lowest_sp):
                 return Stop(StopCause.STEP, text, self.guest.position, at.tid, pc)
             return usual(at, pc) if usual is not None else None
 
@@ -395,6 +401,19 @@ class DebuggerCore(ABC):
         except MemoryAbort as abort:
             raise CommandError(f"nothing is mapped at {abort.address:#x}") from None
         return Capability(tag, hi, lo)
+
+    def set_register(self, name: str, value: Value) -> None:
+        """Change a register; forging a capability is noted in `warnings`. CommandError for other names."""
+        self.need_process()
+        if not registers.is_register(name):
+            raise CommandError(f"there is no register '{name}'")
+        try:
+            warning = registers.write(self.task, name, value)
+        except KeyError:
+            raise CommandError(f"{name} can't be changed") from None
+        self.modified = True
+        if warning:
+            self.warnings.append(warning)
 
     def poke(self, address: int, data: bytes) -> None:
         """Change memory; tags go."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from emulator.debug.commands import Command, Needs, discover
@@ -14,6 +14,7 @@ from emulator.debug.stops import Stop, StopCause
 from emulator.debug.style import Style
 from morello_isa.errors import UserError
 
+PROMPT, BLOCK_PROMPT = "(morello) ", "        > "
 _REPEATABLE = ("running", "back")
 
 
@@ -33,17 +34,43 @@ class Shell:
         """Selected call frame."""
         self.next_memory: tuple[int, str] | None = None
         """Where `x` goes on, and its format."""
+        self.python: dict[str, object] = {}
+        """Names of the `python` command."""
+        self.depth = 0
+        """How many files are being sourced."""
         self._write = write
         self._last = ""
+        self._block: tuple[str, list[str], Callable[[list[str]], None]] | None = None
 
     def write(self, line: str = "") -> None:
         """Print a line."""
         self._write(line)
 
+    @property
+    def prompt(self) -> str:
+        """What to show before a line is typed."""
+        return PROMPT if self._block is None else BLOCK_PROMPT
+
+    def collect(self, end: str, use: Callable[[list[str]], None]) -> None:
+        """Lines from now on belong to a block, up to the line `end`; then it is used."""
+        self._block = (end, [], use)
+
+    def forget_block(self) -> None:
+        """Ctrl-C while a block is typed."""
+        self._block = None
+
+    def run_lines(self, lines: Iterable[str]) -> None:
+        """Execute lines, each shown behind a prompt as if it had been typed."""
+        for line in lines:
+            if self.done:
+                return
+            if line.strip() or self._block:
+                self.write(f"{self.prompt}{line.rstrip() if self._block else line.strip()}".rstrip())
+                self.execute(line)
+
     def execute(self, line: str) -> bool:
         """Run one line; False when it failed (what was wrong is printed)."""
-        line = line.strip()
-        if not line or line.startswith("#"):
+        if self._block is None and (not line.strip() or line.lstrip().startswith("#")):
             return True
         try:
             self._execute(line)
@@ -66,6 +93,15 @@ class Shell:
         return self.execute(self._last)
 
     def _execute(self, line: str) -> None:
+        if self._block is not None:
+            end, lines, use = self._block
+            if line.strip() != end:
+                lines.append(line.rstrip())
+                return
+            self._block = None
+            use(lines)
+            return
+        line = line.strip()
         name, _, arguments = line.partition(" ")
         slash = name.find("/")
         if slash > 0:

@@ -2,41 +2,18 @@
 
 from __future__ import annotations
 
-from emulator.debug import registers
 from emulator.debug.commands import Takes, command
 from emulator.debug.errors import CommandError
-from emulator.debug.expression import Value
 from emulator.debug.reach import Reach, Step, reach
+from emulator.debug.roots import roots_of
 from emulator.debug.shell import Shell
-from emulator.debug.target import Thread
 from emulator.debug.text import short, size
 from morello_isa.capability import Capability
 from morello_isa.permissions import Perm
 
 MAX_ROWS = 40
-_GENERAL = tuple(f"c{n}" for n in range(31))
-_OF_EXECUTIVE = ("csp", "pcc", "ddc", "ctpidr", "rcsp", "rddc", "rctpidr")
-_OF_RESTRICTED = ("rcsp", "rddc", "rctpidr")
 _TOTALS = (("readable", "r"), ("writable", "w"), ("executable", "x"))
 _POWERS = (("Executive", Perm.EXECUTIVE), ("System", Perm.SYSTEM))
-
-
-def roots_of(thread: Thread, side: str = "") -> dict[str, Capability]:
-    """The tagged registers that code can use: all of the side that runs, or "restricted": its own banks.
-
-    Executive code can also read the registers of the Restricted bank.
-    """
-    if side:
-        names: tuple[str, ...] = _OF_RESTRICTED
-    else:
-        banked = ("csp", "pcc", *_OF_RESTRICTED[1:]) if thread.pe.is_restricted else _OF_EXECUTIVE
-        names = (*_GENERAL, *banked)
-    found: dict[str, Capability] = {}
-    for name in names:
-        value: Value = registers.read(thread, name)
-        if isinstance(value, Capability) and value.tag:
-            found[name] = value
-    return found
 
 
 @command("reach", category="compartments", takes=Takes.EXPRESSION)

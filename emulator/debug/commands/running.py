@@ -119,7 +119,7 @@ def until(shell: Shell, arguments: str) -> None:
         addresses = debugger.points.places(arguments)
         if not addresses:
             raise CommandError(f"there is no place '{arguments}'")
-        shell.show_stop(debugger.run_to(addresses[0], text=f"at {arguments}"))
+        shell.show_stop(debugger.run_to(addresses, text=f"at {arguments}"))
         return
     start = debugger.task.pe.pc
     function = debugger.names.function(debugger.process, start)

@@ -118,15 +118,7 @@ def set_(shell: Shell, arguments: str) -> None:
         else:
             debugger.poke(address, value.to_bytes(8, "little"))
         return
-    if not registers.is_register(left):
-        raise CommandError(f"there is no register '{left}'")
-    try:
-        warning = registers.write(debugger.task, left, value)
-    except KeyError:
-        raise CommandError(f"{left} can't be changed") from None
-    debugger.modified = True
-    if warning:
-        shell.write(f"warning: {warning}")
+    debugger.set_register(left, value)
 
 
 def _warn(shell: Shell, value: Capability, place: str) -> None:
