@@ -62,16 +62,11 @@ class Loss:
 
 def whence(debugger: DebuggerCore, what: str) -> Provenance:
     """The history of the capability in a register or at an address. The run is repeated up to here."""
-    name = what.lower().removeprefix("$")
-    key, address = None, 0
-    if registers.is_register(name):
-        key = _KEYS.get(name)
-        if key is None:
-            raise CommandError(f"{name} is not recorded; capability registers are")
-        value, place = registers.read(debugger.task, name), name
+    place, key, address = _place(debugger, what)
+    if key is not None:
+        value = registers.read(debugger.task, place)
     else:
-        address = debugger.number(what) & -16
-        value, place = debugger.peek_capability(address), f"{address:#x}"
+        value = debugger.peek_capability(address)
     if not isinstance(value, Capability) or not value.tag:
         raise CommandError(
             f"{place} holds no capability: its tag is clear ('wholost' tells who cleared one in memory)"
@@ -83,6 +78,23 @@ def whence(debugger: DebuggerCore, what: str) -> Provenance:
     if node is None or (key is None and node.capability != value):
         node = Node(value, _FROM_OUTSIDE, 0, 0)
     return Provenance(place, value, chain(node), recorder.forgot)
+
+
+def _place(debugger: DebuggerCore, what: str) -> tuple[str, int | None, int]:
+    """(name, key of a register, or None and an address): a register, a local variable, or an address."""
+    name = what.strip().removeprefix("$")
+    if registers.is_register(name):
+        key = _KEYS.get(name.lower())
+        if key is None:
+            raise CommandError(f"{name} is not recorded; capability registers are")
+        return name.lower(), key, 0
+    for variable in debugger.names.variables(debugger.process, debugger.task.pe.pc):
+        if variable.name == name and variable.register is not None:
+            return f"c{variable.register}", variable.register, 0
+        if variable.name == name:
+            return name, None, debugger.task.pe.read_csp().value + variable.offset & -16
+    address = debugger.number(what) & -16
+    return f"{address:#x}", None, address
 
 
 def wholost(debugger: DebuggerCore, address: int) -> tuple[Loss | None, bool]:

@@ -17,8 +17,8 @@ MAX_SHOWN = 40
 def whence(shell: Shell, arguments: str) -> None:
     """The chain of instructions that a capability came from.
 
-    whence REGISTER, or whence ADDRESS for a capability in memory: newest first, down to the system call,
-    the loader or the start of the program. The run is repeated up to here to find out.
+    whence REGISTER|VARIABLE, or whence ADDRESS for a capability in memory: newest first, down to the system
+    call, the loader or the start of the program. The run is repeated up to here to find out.
     """
     if not arguments:
         raise CommandError("whence which? A register or an address")
