@@ -71,6 +71,23 @@ class Points:
         self._next += 1
         return self._next - 1
 
+    def get(self, number: int) -> Point:
+        """CommandError when there is none of that number."""
+        point = self._points.get(number)
+        if point is None:
+            raise CommandError(f"there is no breakpoint {number}")
+        return point
+
+    def set_condition(self, number: int, condition: str) -> Breakpoint:
+        """Change a breakpoint's condition; "" removes it."""
+        point = self.get(number)
+        if not isinstance(point, Breakpoint):
+            raise CommandError(f"{number} is no breakpoint, so it has no condition")
+        if condition:
+            self._check_condition(condition)
+        point.condition = condition
+        return point
+
     def restore(self, points: Iterable[Point]) -> None:
         """Put in points that an earlier debugger had, with their numbers."""
         for point in points:
@@ -80,8 +97,8 @@ class Points:
 
     def delete(self, number: int) -> None:
         """CommandError when there is none of that number."""
-        if self._points.pop(number, None) is None:
-            raise CommandError(f"there is no breakpoint {number}")
+        self.get(number)
+        del self._points[number]
 
     def clear(self) -> None:
         """Delete all."""
@@ -101,8 +118,8 @@ class Points:
         """Addresses of a place; empty when its symbol or file isn't known (yet)."""
         debugger = self._debugger
         process = debugger.process
-        if place.startswith("*"):
-            return (debugger.number(place[1:]) & ~1,)
+        if place.startswith(("*", "0x")):
+            return (debugger.number(place.removeprefix("*")) & ~1,)
         match = _FILE_LINE.match(place)
         if match is not None:
             return debugger.names.addresses_of_line(process, match[1], int(match[2]))[1]
@@ -116,14 +133,15 @@ class Points:
     def resolve(self) -> None:
         """Images were loaded: places that are symbols or lines may have an address now."""
         for point in self:
-            if isinstance(point, Breakpoint) and not point.place.startswith("*"):
+            if isinstance(point, Breakpoint) and not point.place.startswith(("*", "0x")):
                 point.addresses = self.places(point.place)
         guest = self._debugger.guest
         guest.plan.addresses |= self.addresses()
 
     def addresses(self) -> set[int]:
         """Where all breakpoints are."""
-        return {a for p in self for a in (p.addresses if isinstance(p, Breakpoint) else ())}
+        points = (p for p in self if isinstance(p, Breakpoint) and p.enabled)
+        return {address for point in points for address in point.addresses}
 
     # -- at run time -----------------------------------------------------------------------------------
 
@@ -132,6 +150,8 @@ class Points:
         plan.addresses = self.addresses()
         plan.at_breakpoint = self.decide
         for point in self:
+            if not point.enabled:
+                continue
             if isinstance(point, Watch):
                 plan.observers.append(self._watcher(point))
             elif isinstance(point, Catch):
@@ -141,7 +161,8 @@ class Points:
     def decide(self, task: Thread, pc: int) -> Stop | None:
         """The guest is at a breakpoint's address: conditions and counts."""
         for point in self:
-            if isinstance(point, Breakpoint) and pc in point.addresses and self._holds(point, task):
+            is_here = isinstance(point, Breakpoint) and point.enabled and pc in point.addresses
+            if is_here and isinstance(point, Breakpoint) and self._holds(point, task):
                 point.hits += 1
                 if point.hits <= point.ignore:
                     continue

@@ -98,10 +98,13 @@ def state_digest(thread: Thread) -> str:
 
 
 def _point(point: Point) -> dict[str, object]:
+    return {"number": point.number, "enabled": point.enabled, **_details(point)}
+
+
+def _details(point: Point) -> dict[str, object]:
     if isinstance(point, Breakpoint):
         return {
             "kind": "break",
-            "number": point.number,
             "place": point.place,
             "addresses": list(point.addresses),
             "condition": point.condition,
@@ -112,14 +115,13 @@ def _point(point: Point) -> dict[str, object]:
     if isinstance(point, Watch):
         return {
             "kind": "watch",
-            "number": point.number,
             "place": point.place,
             "what": point.kind.value,
             "address": point.address,
             "size": point.size,
             "hits": point.hits,
         }
-    return {"kind": "catch", "number": point.number, "what": point.kind.value, "names": sorted(point.names)}
+    return {"kind": "catch", "what": point.kind.value, "names": sorted(point.names)}
 
 
 def _options(options: Options) -> dict[str, object]:
@@ -315,7 +317,7 @@ def _board(fields: Fields, blobs: Blobs, make_board: MakeBoard) -> BoardDebugger
 
 
 def _read_point(row: Fields) -> Point:
-    kind, number = row.text("kind"), row.number("number", 1, 1 << 31)
+    kind, number, enabled = row.text("kind"), row.number("number", 1, 1 << 31), row.flag("enabled")
     if kind == "break":
         return Breakpoint(
             number,
@@ -325,16 +327,12 @@ def _read_point(row: Fields) -> Point:
             row.flag("temporary"),
             row.number("hits"),
             row.number("ignore"),
+            enabled,
         )
     if kind == "watch":
-        return Watch(
-            number,
-            WatchKind(row.text("what")),
-            row.text("place"),
-            row.number("address"),
-            row.number("size", 1, MAX_WATCH),
-            row.number("hits"),
-        )
+        place, size = row.text("place"), row.number("size", 1, MAX_WATCH)
+        what = WatchKind(row.text("what"))
+        return Watch(number, what, place, row.number("address"), size, row.number("hits"), enabled)
     if kind == "catch":
-        return Catch(number, CatchKind(row.text("what")), frozenset(row.texts("names")))
+        return Catch(number, CatchKind(row.text("what")), frozenset(row.texts("names")), enabled)
     raise DamagedError(f"'{kind}' is no kind of breakpoint")

@@ -15,6 +15,7 @@ from emulator.debug.style import Style
 from morello_isa.errors import UserError
 
 PROMPT, BLOCK_PROMPT = "(morello) ", "        > "
+MAX_LINE = 4000
 _REPEATABLE = ("running", "back")
 
 
@@ -102,6 +103,8 @@ class Shell:
             use(lines)
             return
         line = line.strip()
+        if len(line) > MAX_LINE and not line.startswith("python"):
+            raise CommandError(f"a line of {len(line):,} characters is too long")
         name, _, arguments = line.partition(" ")
         slash = name.find("/")
         if slash > 0:

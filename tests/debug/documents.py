@@ -45,7 +45,15 @@ def replay(text: str, folder: Path) -> str:
     script = [line.removeprefix(PROMPT) for line, is_command in lines if is_command]
     options = [part for command in script for part in ("-ex", command)]
     done = subprocess.run(
-        [sys.executable, "-m", "emulator.cli.main", "debug", "--batch", *options, *start.removeprefix(START).split()],
+        [
+            sys.executable,
+            "-m",
+            "emulator.cli.main",
+            "debug",
+            "--batch",
+            *options,
+            *start.removeprefix(START).split(),
+        ],
         cwd=folder,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

@@ -43,8 +43,9 @@ def _added(shell: Shell, point: Breakpoint) -> str:
 def break_(shell: Shell, arguments: str) -> None:
     """Stop before the instruction at a place.
 
-    break PLACE [if CONDITION] [count N]: PLACE is a symbol, FILE:LINE, LINE or *ADDRESS (default: here);
-    it stops from the Nth time on that the condition holds. A place that isn't loaded yet stays pending.
+    break PLACE [if CONDITION] [count N]: PLACE is a symbol, FILE:LINE, LINE, 0xADDRESS or *EXPRESSION
+    (default: here); it stops from the Nth time on that the condition holds. A place that isn't loaded yet
+    stays pending.
     """
     _add(shell, arguments, temporary=False)
 
@@ -69,9 +70,64 @@ def delete(shell: Shell, arguments: str) -> None:
         shell.write("all breakpoints deleted")
         return
     for word in arguments.split():
-        if not word.isdecimal():
-            raise CommandError(f"'{word}' is not a breakpoint's number")
-        shell.debugger.points.delete(int(word))
+        shell.debugger.points.delete(_number(word))
+
+
+@command("condition", category="stops", needs=Needs.NOTHING, takes=Takes.EXPRESSION)
+def condition(shell: Shell, arguments: str) -> None:
+    """Change the condition of a breakpoint.
+
+    condition NUMBER [EXPRESSION]: without an expression it always stops.
+    """
+    number, _, text = arguments.partition(" ")
+    point = shell.debugger.points.set_condition(_number(number), text.strip())
+    when = f"if {point.condition}" if point.condition else "always"
+    shell.write(f"Breakpoint {point.number} stops {when}")
+
+
+@command("ignore", category="stops", needs=Needs.NOTHING, takes=Takes.EXPRESSION)
+def ignore(shell: Shell, arguments: str) -> None:
+    """Pass over the next hits of a breakpoint.
+
+    ignore NUMBER COUNT
+    """
+    number, _, count = arguments.partition(" ")
+    point = shell.debugger.points.get(_number(number))
+    if not isinstance(point, Breakpoint) or not count.strip().isdecimal():
+        raise CommandError("ignore BREAKPOINT COUNT")
+    point.ignore = point.hits + int(count)
+    shell.write(f"Breakpoint {point.number} passes over the next {int(count):,} hits")
+
+
+@command("enable", category="stops", needs=Needs.NOTHING, takes=Takes.EXPRESSION)
+def enable(shell: Shell, arguments: str) -> None:
+    """Let breakpoints, watches and catches stop again.
+
+    enable [NUMBER…]: all without numbers.
+    """
+    _switch(shell, arguments, True)
+
+
+@command("disable", category="stops", needs=Needs.NOTHING, takes=Takes.EXPRESSION)
+def disable(shell: Shell, arguments: str) -> None:
+    """Keep breakpoints, watches and catches, but don't stop at them.
+
+    disable [NUMBER…]: all without numbers.
+    """
+    _switch(shell, arguments, False)
+
+
+def _switch(shell: Shell, arguments: str, on: bool) -> None:
+    points = shell.debugger.points
+    chosen = [points.get(_number(word)) for word in arguments.split()] if arguments else list(points)
+    for point in chosen:
+        point.enabled = on
+
+
+def _number(text: str) -> int:
+    if not text.isdecimal():
+        raise CommandError(f"'{text}' is not a breakpoint's number")
+    return int(text)
 
 
 @command("watch", category="stops", takes=Takes.EXPRESSION)

@@ -23,7 +23,8 @@ def _breakpoints(shell: Shell, _: str) -> None:
     points = list(shell.debugger.points)
     for point in points:
         hits = "" if isinstance(point, Catch) else f"  hits {point.hits}"
-        shell.write(f"  {point.number:<3} {_point(point)}{hits}")
+        state = "" if point.enabled else "  disabled"
+        shell.write(f"  {point.number:<3} {_point(point)}{hits}{state}")
     if not points:
         shell.write("  no breakpoints")
 
