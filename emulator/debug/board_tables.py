@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from emulator.debug.board_session import BoardDebugger
 from emulator.debug.text import size
+from emulator.memory.context import AccessType
 from emulator.memory.physical import DeviceWindow, RamRegion
 
 _ACKNOWLEDGING = ("ICC_IAR0_EL1", "ICC_IAR1_EL1")
@@ -54,10 +55,9 @@ def threads(debugger: BoardDebugger) -> Iterator[str]:
 def tlb(debugger: BoardDebugger) -> Iterator[str]:
     """Translations that the MMU has at hand for the present context."""
     count = 0
-    for count, (page, write, fetch, translation) in enumerate(debugger.guest.system.mmu.cached(), 1):
+    for count, (page, access, translation) in enumerate(debugger.guest.system.mmu.cached(), 1):
         if count > _MAX_TLB:
             continue
-        access = "fetch" if fetch else "write" if write else "read"
         kind = "device" if translation.is_device else f"normal {translation.attributes:#04x}"
         rules = [
             text
@@ -71,10 +71,23 @@ def tlb(debugger: BoardDebugger) -> Iterator[str]:
         ]
         secure = "" if translation.non_secure else "  secure"
         tail = "  " + ", ".join(rules) if rules else ""
-        yield f"{page:#x} → {translation.pa & ~0xFFF:#x} {access:<5} {kind}{secure}{tail}"
+        yield f"{page:#x} → {translation.pa & ~0xFFF:#x} {_name(access):<16} {kind}{secure}{tail}"
     if count > _MAX_TLB:
         yield f"… and {count - _MAX_TLB} more"
     yield f"{count} entries of the context at EL{debugger.task.pe.pstate.el}"
+
+
+def _name(access: AccessType) -> str:
+    """`unprivileged write`, `capability write`."""
+    words = []
+    if access.unprivileged:
+        words.append("user")
+    if access.valid_capability:
+        words.append("capability")
+    words.append(
+        "fetch" if access.fetch else "atomic" if access.read_write else "write" if access.write else "read"
+    )
+    return " ".join(words)
 
 
 def devices(debugger: BoardDebugger) -> Iterator[str]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from emulator.board.image import Loaded
 from emulator.board.system import System
+from emulator.debug.target import TooMuchError
 from emulator.engine.api import Engine
 from emulator.faults import FaultKind, MemoryAbort
 from emulator.linux.process import LoadedImage
@@ -22,7 +23,28 @@ _KINDS = (AccessType(), AccessType(fetch=True), AccessType(unprivileged=True))
 
 _WRITING = AccessType(write=True)
 _EVERYTHING, _READ_ONLY = Prot.READ | Prot.WRITE | Prot.EXEC, Prot.READ | Prot.EXEC
-MAX_PAGES = 1 << 17
+MAX_LEAVES = 1 << 17
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """[start, limit) leads to RAM at `physical`."""
+
+    start: int
+    limit: int
+    physical: int
+    rights: Prot
+    name: str
+
+    def goes_on_with(self, other: _Piece) -> bool:
+        """The other one begins where this ends, in virtual and physical memory, and is alike."""
+        size = self.limit - self.start
+        return (self.limit, self.physical + size, self.rights, self.name) == (
+            other.start,
+            other.physical,
+            other.rights,
+            other.name,
+        )
 
 
 class _TableMemory:
@@ -94,59 +116,79 @@ class BoardSpace:
         self._system.physical.write_tag(pa, int(tag))
 
     def regions(self, start: int, limit: int) -> Iterator[tuple[int, int, Prot, str]]:
-        """See `Space`. With translation on, at most `MAX_PAGES` pages are looked at from `start` on."""
+        """See `Space`; memory only, no devices."""
+        for piece in self._mapped(start, limit):
+            yield piece.start, piece.limit, piece.rights, piece.name
+
+    def tagged_granules(self, start: int, limit: int) -> Iterator[int]:
+        """See `Space`."""
+        for piece in self._mapped(start, limit):
+            size = piece.limit - piece.start
+            for granule in self._system.physical.tagged_granules(piece.physical, size):
+                yield piece.start + granule - piece.physical
+
+    def _mapped(self, start: int, limit: int) -> Iterator[_Piece]:
+        """Pieces of RAM in [start, limit); neighbours that are alike are one."""
         context = self._system.mmu.context_at(self._system.pe.pstate.el)
         if not (context.stage1_enabled or context.stage2_enabled):
             for region in self._system.physical.ram:
                 low, high = max(start, region.base), min(limit, region.limit)
                 if low < high:
-                    yield low, high, _EVERYTHING if region.writable else _READ_ONLY, region.name
+                    rights = _EVERYTHING if region.writable else _READ_ONLY
+                    yield _Piece(low, high, low, rights, region.name)
             return
-        for first, last, rights, name in _joined(self._pages(context, start, limit)):
-            yield max(first, start), min(last, limit), rights, name
+        last: _Piece | None = None
+        halves = (
+            piece
+            for low, high in _halves(context)
+            for piece in self._leaves(context, max(start, low), min(limit, high))
+        )
+        for piece in halves:
+            if last is not None and last.goes_on_with(piece):
+                last = replace(last, limit=piece.limit)
+                continue
+            if last is not None:
+                yield last
+            last = piece
+        if last is not None:
+            yield last
 
-    def _pages(
-        self, context: TranslationContext, start: int, limit: int
-    ) -> Iterator[tuple[int, int, Prot, str]]:
-        page = start & -_PAGE
-        for _ in range(MAX_PAGES):
-            if page >= limit:
+    def _leaves(self, context: TranslationContext, start: int, limit: int) -> Iterator[_Piece]:
+        """What each descriptor maps, cut to [start, limit)."""
+        at = start
+        for _ in range(MAX_LEAVES):
+            if at >= limit:
                 return
-            rights, hole, name = self._rights(context, page)
-            if rights:
-                yield page, page + _PAGE, rights, name
-            page = (page // hole + 1) * hole
+            size, rights, pa = self._leaf(context, at)
+            end = min((at // size + 1) * size, limit)
+            region = self._system.physical.find(pa) if rights else None
+            if isinstance(region, RamRegion):
+                end = min(end, at + region.limit - pa)
+                rights = rights if region.writable else rights & ~Prot.WRITE
+                yield _Piece(at, end, pa, rights, region.name)
+            elif rights:
+                end = self._next_ram(at, pa, end)
+            at = end
+        raise TooMuchError(f"more than {MAX_LEAVES:,} pages are mapped")
 
-    def _rights(self, context: TranslationContext, page: int) -> tuple[Prot, int, str]:
-        """(permissions of a page, the size of what is alike from here on, its RAM region)."""
-        rights, hole, pa = Prot(0), _PAGE, None
+    def _next_ram(self, at: int, pa: int, limit: int) -> int:
+        """Where in a block that maps no RAM at `at` the next RAM begins; at most `limit`."""
+        following = [region.base - pa for region in self._system.physical.ram if region.base > pa]
+        return min(at + min(following), limit) if following else limit
+
+    def _leaf(self, context: TranslationContext, va: int) -> tuple[int, Prot, int]:
+        """(bytes that are alike around `va`, its permissions, its physical address)."""
+        rights, pa = Prot(0), 0
         for access, right in ((_KINDS[0], Prot.READ), (_WRITING, Prot.WRITE), (_KINDS[1], Prot.EXEC)):
             try:
-                pa = self._translator.translate(context, page, access).pa
+                pa = self._translator.translate(context, va, access).pa
                 rights |= right
             except MemoryAbort as abort:
                 if abort.kind is FaultKind.TRANSLATION and not abort.stage2:
-                    return Prot(0), _PAGE << 9 * (3 - min(abort.level, 3)), ""
-        region = self._system.physical.find(pa) if pa is not None else None
-        if not isinstance(region, RamRegion):
-            return Prot(0), hole, ""
-        return rights, hole, region.name
-
-    def tagged_granules(self, start: int, limit: int) -> Iterator[int]:
-        """See `Space`."""
-        physical = self._system.physical
-        for low, high, _, _ in self.regions(start, limit):
-            if self.physical(low) == low and self.physical(high - 1) == high - 1:
-                yield from physical.tagged_granules(low, high - low)
-                continue
-            for va in range(low & -_PAGE, high, _PAGE):
-                pa = self.physical(va)
-                if pa is not None:
-                    yield from (
-                        va + granule - pa
-                        for granule in physical.tagged_granules(pa, _PAGE)
-                        if low <= va + granule - pa < high
-                    )
+                    return _PAGE << 9 * (3 - min(abort.level, 3)), Prot(0), 0
+        if not rights or context.stage2_enabled or not context.stage1_enabled:
+            return _PAGE, rights, pa
+        return self._translator.leaf_size(context, va), rights, pa
 
     def is_mapped(self, start: int, limit: int) -> bool:
         """See `Space`."""
@@ -156,18 +198,13 @@ class BoardSpace:
             return False
 
 
-def _joined(pages: Iterator[tuple[int, int, Prot, str]]) -> Iterator[tuple[int, int, Prot, str]]:
-    """Neighbours that are alike become one."""
-    last: tuple[int, int, Prot, str] | None = None
-    for page in pages:
-        if last is not None and last[1:] == (page[0], *page[2:]):
-            last = (last[0], *page[1:])
-            continue
-        if last is not None:
-            yield last
-        last = page
-    if last is not None:
-        yield last
+def _halves(context: TranslationContext) -> Iterator[tuple[int, int]]:
+    """Where translations may lead anywhere: addresses have 48 bits, or 52 with 64 KiB granules."""
+    lower = 1 << (52 if context.tcr >> 14 & 3 == 1 else 48)
+    yield 0, lower
+    if context.two_ranges:
+        upper = 1 << (52 if context.tcr >> 30 & 3 == 3 else 48)
+        yield (1 << 64) - upper, 1 << 64
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,7 +97,8 @@ def state(debugger: DebuggerCore, task: Thread) -> str:
     if task.process.abi.is_purecap:
         mode += ", Restricted" if pe.is_restricted else ", Executive"
     flags = "".join(n if pe.nzcv >> b & 1 else "-" for n, b in zip("NZCV", (3, 2, 1, 0), strict=True))
-    return f"{mode} · {flags} · thread {task.tid} · {debugger.position:,} instructions"
+    thread = "core 0" if isinstance(debugger, BoardDebugger) else f"thread {task.tid}"
+    return f"{mode} · {flags} · {thread} · {debugger.position:,} instructions"
 
 
 def register_line(debugger: DebuggerCore, n: int, value: Capability, style: Style) -> str:

@@ -121,7 +121,9 @@ class Guest(ABC):
             engine.was_restricted = engine.pe.is_restricted
         if plan.stepping is not None and isinstance(plan.stepping.engine, DebugEngine):
             engine = plan.stepping.engine
-            engine.stop_at = engine.pe.instructions + plan.steps
+            # An instruction that faulted or calls the system was counted, but is still to be finished.
+            begun = self.position - self.stop.position if self.task is plan.stepping else 0
+            engine.stop_at = engine.pe.instructions + plan.steps - begun
         released = False
         while True:
             try:

@@ -128,7 +128,10 @@ class Points:
             if row is None:
                 raise CommandError("no line table says which file this is; use FILE:LINE")
             return debugger.names.addresses_of_line(process, row.file, int(place))[1]
-        return tuple(address & ~1 for address in debugger.names.symbol_addresses(process, place))
+        symbol, _, offset = place.partition("+")
+        distance = debugger.number(offset) if offset else 0
+        found = debugger.names.symbol_addresses(process, symbol.strip())
+        return tuple((address & ~1) + distance for address in found)
 
     def resolve(self) -> None:
         """Images were loaded: places that are symbols or lines may have an address now."""

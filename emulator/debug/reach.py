@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from emulator.debug.target import Space
+from emulator.debug.target import Space, TooMuchError
 from emulator.memory.address_space import Prot
 from morello_isa.capability import Capability
 from morello_isa.permissions import OTYPE_MAX, ObjectType, Perm
@@ -88,7 +88,11 @@ def reach(space: Space, roots: Mapping[str, Capability]) -> Reach:
         search.found(Step(capability, name))
     search.run()
     result = search.result
-    result.pieces = list(_pieces(space, result.steps))
+    try:
+        for piece in _pieces(space, result.steps):
+            result.pieces.append(piece)
+    except TooMuchError:
+        result.is_complete = False
     return result
 
 
@@ -146,10 +150,13 @@ class _Search:
         for scanned in (True,) if mutable else (True, False):
             wanted = [rest for part in wanted for rest in self._scanned[scanned].missing(*part)]
         self._scanned[mutable].add(authority.base, authority.limit)
-        for start, limit in wanted:
-            for low, high, rights, _ in self._space.regions(start, limit):
-                if rights & Prot.READ:
-                    self._scan(low, high, step, mutable)
+        try:
+            for start, limit in wanted:
+                for low, high, rights, _ in self._space.regions(start, limit):
+                    if rights & Prot.READ:
+                        self._scan(low, high, step, mutable)
+        except TooMuchError:
+            self.result.is_complete = False
 
     def _scan(self, start: int, limit: int, by: Step, mutable: bool) -> None:
         for address in self._space.tagged_granules(start + 15 & -16, limit & -16):

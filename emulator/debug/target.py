@@ -9,10 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
+from emulator.debug.errors import CommandError
 from emulator.engine.api import Engine
 from emulator.linux.process import LoadedImage
 from emulator.memory.address_space import Prot
 from emulator.state.pe import Pe
+
+
+class TooMuchError(CommandError):
+    """More is mapped than is looked at at once."""
 
 
 class Space(Protocol):
@@ -34,10 +39,13 @@ class Space(Protocol):
         """Everything in [start, limit) is mapped."""
 
     def tagged_granules(self, start: int, limit: int) -> Iterator[int]:
-        """Addresses in [start, limit) that hold a tagged capability, ascending."""
+        """Addresses in [start, limit) that hold a tagged capability, ascending. May raise TooMuchError."""
 
     def regions(self, start: int, limit: int) -> Iterator[tuple[int, int, Prot, str]]:
-        """What is mapped in [start, limit), ascending: start, limit, permissions, name."""
+        """What is mapped in [start, limit), ascending: start, limit, permissions, name.
+
+        May raise TooMuchError after what it has given.
+        """
 
 
 class Calls(Protocol):

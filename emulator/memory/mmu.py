@@ -148,11 +148,11 @@ class Mmu:
         """What translations at exception level `el` depend on now, for those who only look."""
         return self._build_context(el)
 
-    def cached(self) -> Iterator[tuple[int, bool, bool, Translation]]:
-        """The TLB of the present context: (virtual page, for writing, for fetching, where it leads)."""
+    def cached(self) -> Iterator[tuple[int, AccessType, Translation]]:
+        """The TLB of the present context: virtual page, kind of access, where that leads."""
         for key, page in sorted(self._tlb.items()):
-            access = _ACCESS_TYPES[key & ((1 << _KIND_BITS) - 1)]
-            yield key >> _KIND_BITS << 12, access.write or access.read_write, access.fetch, page.translation
+            kind = _ACCESS_TYPES[key & ((1 << _KIND_BITS) - 1)]
+            yield key >> _KIND_BITS << 12, kind, page.translation
 
     def _context_key(self, el: int) -> tuple[object, ...]:
         """Equal keys mean equal contexts; cheaper to make than a context."""

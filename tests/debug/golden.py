@@ -34,8 +34,24 @@ def build(folder: Path) -> Path:
     program = folder / "walk"
     assert linker.main([*objects, "-o", str(program)]) == 0
     program.chmod(0o755)
+    build_board(folder)
+    (folder / "commands").write_text("# sourced\nprint csp\nnonsense\npython print(1,\n")
+    (folder / "commands.py").write_text('def ask():\n    return machine.x[99]\n\nprint("asking")\nask()\n')
+    (folder / "itself").write_text("source itself\n")
     (folder / "walk.c").write_text((HERE / "program" / "walk.c").read_text())
     return program
+
+
+def build_board(folder: Path) -> Path:
+    """The image `board.elf` in `folder`."""
+    from guest.assembler.assembler import assemble_source
+    from loader.link import cli as linker
+
+    text = (HERE / "program" / "board.S").read_text()
+    (folder / "board.o").write_bytes(assemble_source(text, "board.S", c64=True))
+    image = folder / "board.elf"
+    assert linker.main(["--board", str(folder / "board.o"), "-o", str(image)]) == 0
+    return image
 
 
 def debug(folder: Path, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:

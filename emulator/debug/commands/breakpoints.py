@@ -43,7 +43,7 @@ def _added(shell: Shell, point: Breakpoint) -> str:
 def break_(shell: Shell, arguments: str) -> None:
     """Stop before the instruction at a place.
 
-    break PLACE [if CONDITION] [count N]: PLACE is a symbol, FILE:LINE, LINE, 0xADDRESS or *EXPRESSION
+    break PLACE [if CONDITION] [count N]: PLACE is SYMBOL[+N], FILE:LINE, LINE, 0xADDRESS or *EXPRESSION
     (default: here); it stops from the Nth time on that the condition holds. A place that isn't loaded yet
     stays pending.
     """

@@ -67,7 +67,9 @@ def _show(shell: Shell, found: Reach) -> None:
     if len(found.pieces) > MAX_ROWS:
         shell.write(f"  … and {len(found.pieces) - MAX_ROWS} more pieces")
     totals = [f"{word} {size(found.size(right))}" for word, right in _TOTALS if found.size(right)]
-    shell.write(f"  {', '.join(totals) if totals else 'no memory'} · {len(found.steps):,} capabilities")
+    count = len(found.steps)
+    capabilities = "1 capability" if count == 1 else f"{count:,} capabilities"
+    shell.write(f"  {', '.join(totals) if totals else 'no memory'} · {capabilities}")
     out = [s for s in found.entries if s.capability.has(int(Perm.EXECUTIVE))]
     within = [s for s in found.entries if not s.capability.has(int(Perm.EXECUTIVE))]
     _show_sealed(shell, "entries into Executive code", out)
