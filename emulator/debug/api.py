@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 from emulator.debug import registers
 from emulator.debug.board_session import BoardDebugger
 from emulator.debug.errors import CommandError
-from emulator.debug.expression import Value
+from emulator.debug.expression import Value, number
 from emulator.debug.provenance import Node
 from emulator.debug.questions import Loss, whence, wholost
 from emulator.debug.reach import Reach, reach
@@ -76,18 +76,18 @@ class Bank:
         self._letter = letter
         self._every = every
 
-    def __getitem__(self, number: int) -> Value:
-        return self._every[f"{self._letter}{number}"]
+    def __getitem__(self, index: int) -> Value:
+        return self._every[f"{self._letter}{index}"]
 
-    def __setitem__(self, number: int, value: Value) -> None:
-        self._every[f"{self._letter}{number}"] = value
+    def __setitem__(self, index: int, value: Value) -> None:
+        self._every[f"{self._letter}{index}"] = value
 
 
 class Capabilities(Bank):
     """`c[0]` is a `Capability`; c[31] is the stack pointer."""
 
-    def __getitem__(self, number: int) -> Capability:
-        value = self._every["csp" if number == 31 else f"c{number}"]
+    def __getitem__(self, index: int) -> Capability:
+        value = self._every["csp" if index == 31 else f"c{index}"]
         return value if isinstance(value, Capability) else Capability.from_int(value)
 
 
@@ -259,9 +259,10 @@ class Machine:
         text = place if isinstance(place, str) else f"*{place:#x}"
         return self.debugger.points.add_breakpoint(text, condition, temporary, max(count - 1, 0))
 
-    def watch(self, address: int, size: int = 8, kind: WatchKind = WatchKind.DATA) -> Watch:
+    def watch(self, address: Value, size: int = 8, kind: WatchKind = WatchKind.DATA) -> Watch:
         """Stop after the instruction that changes data, a tag or a capability."""
-        return self.debugger.points.add_watch(kind, f"{address:#x}", address, size)
+        place = number(address)
+        return self.debugger.points.add_watch(kind, f"{place:#x}", place, size)
 
     def catch(self, kind: CatchKind, *names: str) -> Catch:
         """Stop at events."""

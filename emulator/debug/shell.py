@@ -49,8 +49,10 @@ class Shell:
 
     @property
     def prompt(self) -> str:
-        """What to show before a line is typed."""
-        return PROMPT if self._block is None else BLOCK_PROMPT
+        """What to show before a line that is typed, or before one of a file that is sourced."""
+        if self._block is not None:
+            return BLOCK_PROMPT
+        return "+ " * self.depth or PROMPT
 
     def collect(self, end: str, use: Callable[[list[str]], None]) -> None:
         """Lines from now on belong to a block, up to the line `end`; then it is used."""

@@ -1,6 +1,6 @@
 """Makes the test program, and scripts with the output that they must have: golden/NAME.txt.
 
-A golden file is what `morello debug --batch` prints; its "(morello) …" lines are the script. After a change that
+A golden file is what `morello debug --batch` prints; its lines behind a prompt are the script. After a change that
 should change output: `python -m tests.debug.golden` in the repository writes them anew; read the difference.
 """
 
@@ -17,6 +17,8 @@ HERE = Path(__file__).resolve().parent
 GOLDEN = HERE / "golden"
 REPOSITORY = HERE.parents[1]
 PROMPT = "(morello) "
+PROMPTS = (PROMPT, "        > ")
+"""Before a command, and before a line of a block."""
 ARGUMENT = re.compile(r"# arguments: (.*)")
 
 
@@ -72,7 +74,7 @@ def replay(golden: Path, folder: Path) -> str:
     """What the script of a golden file prints now."""
     lines = golden.read_text(encoding="utf-8").splitlines()
     arguments = ARGUMENT.match(lines[0]).group(1).split()
-    script = [line.removeprefix(PROMPT) for line in lines if line.startswith(PROMPT)]
+    script = [line.partition(prompt)[2] for line in lines for prompt in PROMPTS if line.startswith(prompt)]
     (folder / "script").write_text("\n".join(script) + "\n")
     done = debug(folder, "--batch", "-x", "script", *arguments)
     assert "Traceback" not in done.stderr, done.stderr

@@ -6,7 +6,6 @@ from emulator.debug.commands import Command, Needs, Takes, command
 from emulator.debug.errors import CommandError
 from emulator.debug.saving import save
 from emulator.debug.shell import Shell
-from emulator.debug.text import size
 
 
 @command("help", aliases=("h",), category="debugger", needs=Needs.NOTHING, takes=Takes.COMMAND)
@@ -38,9 +37,8 @@ def save_(shell: Shell, arguments: str) -> None:
     """
     if not arguments:
         raise CommandError("save to which file?")
-    size_bytes = save(shell.debugger, arguments)
-    position = shell.debugger.position
-    shell.write(f"{arguments}: {size(size_bytes)}, the machine at instruction {position:,}")
+    save(shell.debugger, arguments)
+    shell.write(f"saved in {arguments}, at instruction {shell.debugger.position:,}")
 
 
 @command("quit", aliases=("q", "exit"), category="debugger", needs=Needs.NOTHING)
