@@ -147,4 +147,4 @@ class LinuxGuest(Guest):
             return
         name = signal_name(info.number)
         if ANY in names or name in names:
-            self.pause(task, StopCause.SIGNAL, f"signal {name}", signal=info.number)
+            self.pause(task, StopCause.SIGNAL, f"signal {name}", number=info.number)
