@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from emulator.debug.board_session import BoardDebugger
     from emulator.debug.session import Debugger, DebuggerCore
 
-EXIT_INTERRUPTED = 130
+EXIT_INTERRUPTED, EXIT_KILLED = 130, 137
 RECIPE = (
     *("image", "board", "kernel", "initrd", "append", "dtb", "drive", "el", "max_instructions"),
     *("console", "serial2", "virtio_console"),
@@ -193,7 +193,7 @@ def work(debugger: DebuggerCore, lines: Sequence[str], batch: bool) -> int:
 def run_until_fault(arguments: argparse.Namespace) -> int:
     """`morello run --debug-on-fault`: the prompt at the first fault; without a terminal its panel on stderr.
 
-    The exit status is the program's.
+    The exit status is the program's; 137, as for one that was killed, when the user quits before its end.
     """
     check(arguments, "run --debug-on-fault")
     from emulator.debug.repl import interact
@@ -216,6 +216,8 @@ def run_until_fault(arguments: argparse.Namespace) -> int:
             shell.show_stop(stop)
             if terminal:
                 interact(shell)
+                if shell.done and not debugger.stop.is_end:
+                    return EXIT_KILLED
         while not debugger.stop.is_end:
             debugger.resume()
             if debugger.stop.cause is StopCause.INTERRUPT:

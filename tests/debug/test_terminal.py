@@ -69,6 +69,7 @@ WALK = (
     ("save machine", "saved in machine, at instruction 25"),
     ("source commands", "rwRW tagged"),
     ("python 6 * 7 + machine.position", "67"),
+    ("symbols board.elf 0x70000000", "board.elf: "),
 )
 """Lines and what they have to show; the program is `walk a b`."""
 MISTAKES = (
