@@ -99,6 +99,7 @@ MISTAKES = (
         "source",
         "save",
     ),
+    "symbols",
 )
 """One wrong line for each command (quit takes anything)."""
 
@@ -165,7 +166,7 @@ def test_ctrl_c_stops_the_guest(terminal: Callable[..., Terminal], spin: Path) -
     session.expect(PROMPT)
     session.send("run\r")
     session.expect("run")
-    time.sleep(1)
+    time.sleep(3)
     session.interrupt("stopped: interrupted")
     session.expect(PROMPT)
     session.send("pri\t")
@@ -176,6 +177,7 @@ def test_ctrl_c_stops_the_guest(terminal: Callable[..., Terminal], spin: Path) -
     session.command("stepi", "stopped: stepped")
     session.send("rcontinue\r")
     session.expect("rcontinue")
+    time.sleep(0.5)
     session.interrupt("interrupted")
     session.expect(PROMPT)
     session.command("print 6 * 7", "= 42")
