@@ -219,6 +219,6 @@ def test_files_complete(terminal: Callable[..., Terminal], folder: Path) -> None
     session = terminal(folder, "--root", ".", "./walk")
     session.expect(PROMPT)
     session.send("source itse\t")
-    session.expect("itself")
+    session.expect("lf")
     session.send("\x03quit\r")
     assert session.wait() == 0
