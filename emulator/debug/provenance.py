@@ -8,10 +8,13 @@ itself; chains and the table of granules have limits, and a chain that was cut s
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import Protocol
 
+from emulator.debug import target
+from emulator.debug.registers import SYSTEM_CAPABILITIES
 from emulator.debug.stops import Stop
 from emulator.debug.text import size
 from emulator.linux.syscalls import TABLE
@@ -21,11 +24,9 @@ from morello_isa.capability import MASK64, Capability
 from morello_isa.disassemble import disassemble
 from morello_isa.permissions import permission_names
 
-if TYPE_CHECKING:
-    from emulator.debug.target import Thread
-
 MAX_DEPTH = 2000
 MAX_GRANULES = 500_000
+MAX_SHOWN = 40
 SVC = 0xD4000001
 STACK, DATA, SYSTEM, PCC = 32, 37, 42, 64
 """Keys: 0..30 are C0..C30; plus the bank, the stack pointers and DDCs; plus the index in
@@ -41,6 +42,14 @@ _NAMED = {
     "RDDC_EL0": DATA + RESTRICTED_BANK,
     **{name: SYSTEM + index for index, name in enumerate(CAPABILITY_REGISTERS)},
 }
+_KEYS = {
+    **{f"{letter}{n}": n for letter in "cx" for n in range(31)},
+    **{"csp": OWN_STACK, "sp": OWN_STACK, "ecsp": STACK, "rcsp": STACK + RESTRICTED_BANK},
+    **{"ddc": OWN_DATA, "rddc": DATA + RESTRICTED_BANK, "pcc": PCC, "pc": PCC},
+    **{"clr": 30, "lr": 30, "cfp": 29, "fp": 29},
+    **{name: _NAMED[register] for name, register in SYSTEM_CAPABILITIES.items()},
+}
+"""By the names of the prompt."""
 _RETURNS = tuple(SYSTEM + CAPABILITY_REGISTERS.index(f"CELR_EL{el}") for el in (1, 2, 3))
 _VECTORS = tuple(SYSTEM + CAPABILITY_REGISTERS.index(f"CVBAR_EL{el}") for el in (1, 2, 3))
 _THREAD_POINTERS = tuple(SYSTEM + CAPABILITY_REGISTERS.index(f"CTPIDR_EL{el}") for el in range(4))
@@ -122,10 +131,34 @@ def _key(operand: str) -> int | None:
     return int(match[1]) if match else None
 
 
+class Counter(Protocol):
+    """What counts instructions: a kernel, a board."""
+
+    @property
+    def instructions(self) -> int:
+        """Instructions executed so far."""
+
+
+class Thread(Protocol):
+    """What runs instructions: a `Task`, or the core of a board."""
+
+    @property
+    def tid(self) -> int:
+        """Its number."""
+
+    @property
+    def pe(self) -> Pe:
+        """Its registers."""
+
+    @property
+    def kernel(self) -> Counter:
+        """Its position is the count of that."""
+
+
 class Recorder:
     """An observer (see `Guest`) that builds the nodes. Call `finish` when the run has stopped."""
 
-    def __init__(self, system_calls: bool) -> None:
+    def __init__(self, system_calls: bool = True) -> None:
         """`system_calls`: SVC is answered by Linux, not by an exception handler of the guest."""
         self._system_calls = system_calls
         self.memory: dict[int, Node] = {}
@@ -179,7 +212,7 @@ class Recorder:
         for key, value, old in changed:
             if value is old:
                 continue
-            if value is None or not value.tag:
+            if value is None or not (value.tag or value.hi):
                 made.append((key, None))
             else:
                 made.append((key, self._made(nodes, key, value, pc, shape, address, position, bank, call)))
@@ -212,7 +245,8 @@ class Recorder:
         position: int,
         bank: int,
         call: str,
-    ) -> Node:
+    ) -> Node | None:
+        """The node of a new value. One without tag has a node if it comes from a capability that had one."""
         if call:
             return Node(value, f"returned by the system call {call}", pc, position)
         if key in _RETURNS and not shape.is_move_to_system:
@@ -229,6 +263,8 @@ class Recorder:
             place = address + 16 * shape.data.index(key)
             parent = self.memory.get(place)
             if parent is None or parent.capability != value:
+                if not value.tag:
+                    return None
                 text = "in memory since the system or the loader put it there"
                 parent = Node(value, text, 0, position, note=f"at {place:#x}")
             return self._child(parent, value, shape.text, pc, position, f"from {place:#x}")
@@ -239,7 +275,10 @@ class Recorder:
         parent = nodes.get(key)
         if parent is not None and (key >= STACK or key in shape.data):
             return self._child(parent, value, shape.text, pc, position, "")
-        return Node(value, "set by the system (a signal, or a register that it keeps)", pc, position)
+        if not value.tag:
+            return None
+        text = "set by the system (a signal, or a register that it keeps)"
+        return Node(value, shape.text if shape.text.startswith("mrs ") else text, pc, position)
 
     def _child(self, parent: Node, value: Capability, text: str, pc: int, position: int, note: str) -> Node:
         if parent.pc == pc and parent.parent is not None and not note:
@@ -316,13 +355,13 @@ class TagLosses:
         self._before: Capability | None = None
         self._last: tuple[int, int] | None = None
 
-    def __call__(self, task: Thread, pc: int, word: int) -> Stop | None:
+    def __call__(self, task: target.Thread, pc: int, word: int) -> Stop | None:
         """Before each instruction; see `Guest`."""
         self.look(task)
         self._last = (pc, word)
         return None
 
-    def look(self, task: Thread) -> None:
+    def look(self, task: target.Thread) -> None:
         """Compare with what was there before the last instruction."""
         space = task.process.space
         now = None
@@ -347,6 +386,8 @@ def difference(node: Node) -> str:
     removed = permission_names(old.permissions & ~new.permissions)
     added = permission_names(new.permissions & ~old.permissions)
     parts += [f"−{name}" for name in removed] + [f"+{name}" for name in added]
+    if old.tag and not new.tag:
+        parts.append("tag cleared")
     if old.is_sealed != new.is_sealed:
         parts.append("sealed" if new.is_sealed else "unsealed")
     if parts or old.value == new.value:
@@ -363,3 +404,23 @@ def chain(node: Node) -> list[Node]:
         nodes.append(current)
         current = current.parent
     return nodes
+
+
+def register_key(name: str) -> int | None:
+    """The key under which a register is recorded; None for those that aren't (flags, vectors, numbers)."""
+    return _KEYS.get(name)
+
+
+def describe_chain(node: Node, where: Callable[[int], str]) -> Iterator[str]:
+    """Lines for people, newest first; `where` names the place of an address."""
+    nodes = chain(node)
+    for item in nodes[:MAX_SHOWN]:
+        place = where(item.pc) if item.pc else ""
+        parts = [f"  ← {item.text:<28}", f"{place:<34}", item.note, difference(item)]
+        if item.count > 1:
+            parts.append(f"({item.count} times)")
+        if item.parent is None:
+            parts.append(item.capability.describe())
+        yield " ".join(part for part in parts if part.strip()).rstrip()
+    if len(nodes) > MAX_SHOWN:
+        yield f"  … and {len(nodes) - MAX_SHOWN} before them; the root: {nodes[-1].text}"
