@@ -21,6 +21,9 @@ class Engine(Protocol):
     memory: Memory
     crossings: int
     """Changes between Executive and Restricted so far."""
+    on_crossing: Callable[[int, int], None] | None
+    """Called with (pc, word) of the branch after a change between Executive and Restricted while set.
+    It has to be set before the engine runs."""
     before_instruction: Callable[[int, int], None] | None
     """Called with (pc, word) before each instruction while set."""
 

@@ -58,6 +58,9 @@ class ReferenceEngine:
         self.before_instruction: Callable[[int, int], None] | None = None
         """Called with (pc, word) before each instruction while set; the engine then runs one at a time."""
         self.crossings = 0
+        self.on_crossing: Callable[[int, int], None] | None = None
+        """See `Engine.on_crossing`; branches are remembered only while it is set."""
+        self._branch = (0, 0)
         self._host = ArithmeticHost(pe.file, self.forget_code)
         self._caches: dict[Context, tuple[dict[int, Block], dict[int, Block]]] = {}
         self._blocks: dict[int, Block] = {}
@@ -221,6 +224,8 @@ class ReferenceEngine:
             return
         if self._context is not None and context.restricted != self._context.restricted:
             self.crossings += 1
+            if self.on_crossing is not None:
+                self.on_crossing(*self._branch)
         self._context = context
         caches = self._caches.get(context)
         if caches is None:
@@ -338,6 +343,16 @@ class ReferenceEngine:
 
         return action
 
+    def remembering(self, action: Action, pc: int, word: int) -> Action:
+        """The action of a branch, which also notes where it was."""
+        branch = (pc, word)
+
+        def noted() -> None:
+            self._branch = branch
+            action()
+
+        return noted
+
     def execute_singly(self, words: tuple[int, ...], pc: int) -> None:
         """Execute words of arithmetic one after the other."""
         for i, word in enumerate(words):
@@ -379,7 +394,10 @@ class _Builder:
             else:
                 self._flush()
                 assert bound.action is not None
-                self._append(bound.action, len(self._words))
+                action = bound.action
+                if bound.ends_block and engine.on_crossing is not None:
+                    action = engine.remembering(action, pc, word)
+                self._append(action, len(self._words))
             self._words.append(word)
             pc += 4
             if bound.ends_block or len(self._words) >= self._maximum or not pc & PAGE_MASK:

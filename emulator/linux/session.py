@@ -16,6 +16,7 @@ from emulator.linux.errors import Errno, SyscallError
 from emulator.linux.files import View, canonical
 from emulator.linux.handles import HostFile, Open
 from emulator.linux.kernel import EngineFactory, Kernel, Options
+from emulator.linux.observer import Observer
 from emulator.linux.process import DescriptorTable, Process, Task
 from emulator.linux.start import find_program, load_program
 from emulator.linux.strace import Tracer
@@ -147,6 +148,7 @@ class Session:
         *,
         errors: TextIO | None = None,
         trace: bool = False,
+        observer: Observer | None = None,
         streams: tuple[int, int, int] = (0, 1, 2),
         engines: EngineFactory | None = None,
     ) -> None:
@@ -154,7 +156,7 @@ class Session:
         self.start: Recorded
         """What of the host the program sees."""
         self.view = build_view(request)
-        tracer = Tracer(self.errors) if trace else None
+        tracer = Tracer(self.errors) if trace else observer
         options = options or Options()
         engines = engines or ENGINES[options.engine]
         self.kernel = Kernel(self.view, engines, options, self.errors, tracer)

@@ -64,6 +64,8 @@ class Memory(Protocol):
     read_pages: dict[int, PageWindow]
     write_pages: dict[int, PageWindow]
     on_code_change: Callable[[], None]
+    tagged: bool
+    """Set by `write_cap` with a tag, for good: before, no granule of this memory has ever had one."""
 
     def read(self, va: int, size: int, access: Access) -> int:
         """`size` bytes (1..64) at `va`, which may be misaligned and may cross pages."""

@@ -91,6 +91,7 @@ class Mmu:
         self._translator = Translator(physical, trace)
         self.read_pages: dict[int, PageWindow] = {}
         self.write_pages: dict[int, PageWindow] = {}
+        self.tagged = False
         self._forget_code: Callable[[], None] = _nothing
         self._contexts: dict[tuple[object, ...], _ContextState] = {}
         self._write_window_page: dict[int, int] = {}
@@ -406,6 +407,7 @@ class Mmu:
             return
         self._store(page, offset, 16, hi << 64 | lo)
         if tag:
+            self.tagged = True
             page.tags[(page.start + offset) >> 4] = 1
         elif access is Access.NORMAL:
             self._publish(va, page, _WRITE)

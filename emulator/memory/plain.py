@@ -18,6 +18,7 @@ class PlainMemory:
         self._code: set[int] = set()
         self.read_pages: dict[int, PageWindow] = {}
         self.write_pages: dict[int, PageWindow] = {}
+        self.tagged = False
         self.on_code_change: Callable[[], None] = _nothing
         for page in range(pages):
             window = PageWindow(
@@ -53,6 +54,7 @@ class PlainMemory:
         """See `Memory.write_cap`."""
         self.write(va, GRANULE, hi << 64 | lo, access)
         self._tags[va // GRANULE] = tag
+        self.tagged = self.tagged or tag
 
     def check_tagged_store(self, va: int, tag: bool, access: Access) -> None:  # noqa: ARG002
         """See `Memory.check_tagged_store`."""

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from emulator.engine.translate import encode as a64
-from emulator.engine.translate.block import BlockCode, Exit, ExitKind
+from emulator.engine.translate.block import COLD, BlockCode, Exit, ExitKind
 from emulator.engine.translate.layout import (
+    ASK_BAD,
+    ASK_META,
+    ASK_VALUE,
     BAD,
-    LOW,
+    HIGH,
     META,
+    STATE,
     TABLE,
     TABLE_BYTES,
     TABLE_ENTRIES,
@@ -18,54 +22,86 @@ from emulator.engine.translate.layout import (
     VALUE,
     get_meta,
     get_tag,
-    meta_lane,
-    tag_lane,
 )
 from morello_isa.permissions import ObjectType
 
 SENTRY = int(ObjectType.RB) << 31
 NO_ADDRESS = 2
 """A value that no branch target in a table or prediction has."""
-PREDICTIONS = 2
-PREDICTED_VALUE, PREDICTED_META, PREDICTED_BRANCH = 0, 5, 12
-"""Word numbers in a prediction's code: constants of four words each, and the branch."""
-_SPARE = 31
+PREDICTIONS = 3
+_HOT_PREDICTIONS = 2
+PREDICTED_BRANCH = 6
+"""Word number in a prediction's code, which begins with a constant of four words: the branch."""
 
 
 def branch_to_register(
     block: BlockCode, n: int, links: bool, link: Callable[[BlockCode], None], capability: bool
 ) -> None:  # fmt: skip
-    """BR, BLR, RET of Cn or, in A64, of Xn. What isn't known goes to the reference engine, C30 unchanged."""
-    source = LOW if links and n == 30 else block.read(n, VALUE)
-    if links:
-        block.emit(a64.mov(LOW, 30))
-        block.emit(a64.copy_d(_SPARE, 0, *meta_lane(30)), a64.copy_b(_SPARE, 8, *tag_lane(30)))
+    """BR, BLR, RET of Cn or, in A64, of Xn (with `links` not 30). What isn't known goes to the dispatcher,
+    which executes the instruction: that C30 has been written already makes no difference to it.
+    """
+    block.charge_for_branch()
+    block.emit(a64.asr_imm(BAD, BAD, 63))
+    source = block.read(n, VALUE)
     if capability:
-        block.emit(get_meta(META, n), a64.and_imm(META, META, ~SENTRY), get_tag(BAD, n))
-        block.emit(a64.add_imm(BAD, BAD, -1))
+        block.emit(get_meta(META, n), a64.and_imm(META, META, ~SENTRY), get_tag(TEMP, n))
+        block.emit(a64.add_imm(TEMP, TEMP, -1), a64.orr(BAD, BAD, TEMP))
     else:
-        block.emit(*a64.mov_imm(META, block.context.pcc_hi), a64.and_imm(BAD, source, 1))
+        block.emit(a64.and_imm(TEMP, source, 1), a64.orr(BAD, BAD, TEMP))
     if links:
+        if source != VALUE:
+            block.emit(a64.mov(VALUE, source))
+            source = VALUE
         link(block)
+    wrong, hi_at = BAD, -1
+    if capability:
+        hi_at = len(block.words)
+        block.emit(*a64.mov_imm_full(TEMP2, 0), a64.eor(TEMP2, TEMP2, META), a64.orr(HIGH, BAD, TEMP2))
+        wrong = HIGH
     predictions = []
-    for _ in range(PREDICTIONS):
+    for _ in range(_HOT_PREDICTIONS):
         predictions.append(len(block.words))
-        block.emit(*a64.mov_imm_full(TEMP, NO_ADDRESS), a64.eor(TEMP, TEMP, source))
-        block.emit(*a64.mov_imm_full(TEMP2, 0), a64.eor(TEMP2, TEMP2, META))
-        block.emit(a64.orr(TEMP, TEMP, TEMP2))
-        block.emit(a64.orr(TEMP, TEMP, BAD), a64.cbz(TEMP, 4))
-    block.emit(a64.eor_lsr(TEMP, source, source, 12), a64.and_imm(TEMP, TEMP, TABLE_ENTRIES - 1 << 2))
-    block.emit(*a64.mov_imm(TEMP2, TABLE + block.table * TABLE_BYTES), a64.add(TEMP2, TEMP2, TEMP, 3))
-    block.emit(a64.ldr(TEMP, TEMP2), a64.eor(TEMP, TEMP, source), a64.orr(BAD, BAD, TEMP))
-    block.emit(a64.ldr(TEMP, TEMP2, 8), a64.eor(TEMP, TEMP, META), a64.orr(BAD, BAD, TEMP))
-    block.emit(a64.ldr(TEMP2, TEMP2, 16))
-    block.emit(a64.cbnz(BAD, 8), a64.ret(TEMP2))
-    if links:
-        block.emit(a64.mov(30, LOW))
-        block.emit(a64.copy_d(*meta_lane(30), _SPARE, 0), a64.copy_b(*tag_lane(30), _SPARE, 8))
-    exit_ = Exit(ExitKind.INDIRECT, block.pc, block.done, -1, n, capability, tuple(predictions))
-    block.leave(a64.b(0), exit_)
+        block.emit(*_prediction(source, wrong))
+    block.to_cold.append((len(block.words), len(block.cold)))
+    block.emit(a64.b(0))
+    exit_ = Exit(
+        ExitKind.INDIRECT, block.pc, -1,
+        register=n, capability=capability, hi_at=hi_at, hi=block.context.pcc_hi,
+    )  # fmt: skip
+    _cold_part(block, exit_, source, wrong, predictions)
     block.ended = True
+
+
+def _prediction(source: int, wrong: int) -> list[int]:
+    constant = a64.mov_imm_full(TEMP, NO_ADDRESS)
+    return [*constant, a64.eor(TEMP, TEMP, source), a64.orr(TEMP, TEMP, wrong), a64.cbz(TEMP, 4)]
+
+
+def _cold_part(block: BlockCode, exit_: Exit, source: int, wrong: int, predictions: list[int]) -> None:
+    """More predictions, the table, the question."""
+    cold = block.cold
+    for _ in range(PREDICTIONS - _HOT_PREDICTIONS):
+        predictions.append(COLD + len(cold))
+        cold += _prediction(source, wrong)
+    exit_.predictions = tuple(predictions)
+    if not exit_.capability:
+        cold += a64.mov_imm(META, block.context.pcc_hi)
+    gate = len(cold)
+    exit_.gate = COLD + gate
+    cold += [
+        a64.NOP,
+        a64.eor_lsr(TEMP, source, source, 12), a64.and_imm(TEMP, TEMP, TABLE_ENTRIES - 1 << 2),
+        *a64.mov_imm(TEMP2, TABLE + block.table * TABLE_BYTES), a64.add(TEMP2, TEMP2, TEMP, 3),
+        a64.ldr(TEMP, TEMP2), a64.eor(TEMP, TEMP, source), a64.orr(HIGH, BAD, TEMP),
+        a64.ldr(TEMP, TEMP2, 8), a64.eor(TEMP, TEMP, META), a64.orr(HIGH, HIGH, TEMP),
+        a64.ldr(TEMP2, TEMP2, 16),
+        a64.cbnz(HIGH, 8), a64.ret(TEMP2),
+    ]  # fmt: skip
+    # Until the predictions are in use, the table isn't asked.
+    cold[gate] = a64.b(4 * (len(cold) - gate))
+    cold += [*a64.mov_imm(TEMP, STATE), a64.str_(source, TEMP, ASK_VALUE)]
+    cold += [a64.str_(META, TEMP, ASK_META), a64.str_(BAD, TEMP, ASK_BAD)]
+    block.leave_cold(a64.b(0), exit_)
 
 
 def table_index(value: int) -> int:

@@ -16,6 +16,11 @@ def add(d: int, n: int, m: int, lsl: int = 0) -> int:
     return 0x8B000000 | m << 16 | lsl << 10 | n << 5 | d
 
 
+def add_lsr(d: int, n: int, m: int, shift: int) -> int:
+    """Xd = Xn + (Xm >> shift)."""
+    return 0x8B400000 | m << 16 | shift << 10 | n << 5 | d
+
+
 def add_extended(d: int, n: int, m: int, option: int, shift: int) -> int:
     """Xd|SP = Xn|SP + (extend(Xm) << shift)."""
     return 0x8B200000 | m << 16 | option << 13 | shift << 10 | n << 5 | d
@@ -64,6 +69,11 @@ def bic(d: int, n: int, m: int) -> int:
 def bic_asr(d: int, n: int, m: int, shift: int) -> int:
     """Xd = Xn & ~(Xm asr shift)."""
     return 0x8AA00000 | m << 16 | shift << 10 | n << 5 | d
+
+
+def orr_asr(d: int, n: int, m: int, shift: int) -> int:
+    """Xd = Xn | Xm asr shift."""
+    return 0xAA800000 | m << 16 | shift << 10 | n << 5 | d
 
 
 def mov(d: int, m: int) -> int:
@@ -166,6 +176,11 @@ def lsr_imm(d: int, n: int, shift: int) -> int:
     return ubfm(d, n, shift, 63)
 
 
+def asr_imm(d: int, n: int, shift: int) -> int:
+    """Xd = Xn asr shift."""
+    return sbfx(d, n, shift, 64 - shift)
+
+
 def ubfx(d: int, n: int, low: int, width: int) -> int:
     """Xd = Xn[low +: width]."""
     return ubfm(d, n, low, low + width - 1)
@@ -260,6 +275,16 @@ def ldrb(t: int, n: int, offset: int = 0) -> int:
 def strb(t: int, n: int, offset: int = 0) -> int:
     """Byte [Xn + offset] = Wt."""
     return 0x39000000 | offset << 10 | n << 5 | t
+
+
+def ldrh(t: int, n: int) -> int:
+    """Wt = 2 bytes at Xn."""
+    return 0x79400000 | n << 5 | t
+
+
+def strh(t: int, n: int) -> int:
+    """2 bytes at Xn = Wt."""
+    return 0x79000000 | n << 5 | t
 
 
 def ldp(t: int, t2: int, n: int, offset: int = 0) -> int:

@@ -1,0 +1,113 @@
+"""Translations: found by context, address and facts; which of a block's versions an edge goes to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from emulator.engine.context import Context
+from emulator.engine.translate.block import Exit, Frame
+from emulator.engine.translate.facts import Facts, common, covers
+from morello_isa.capability import Capability
+
+LONGEST_PATH = 1024
+"""No more instructions than that are executed between two budget tests."""
+_PATH_STEP = 128
+_VERSIONS = 3
+"""Versions of a block for different facts, before one is made that needs none."""
+_LOOP_VERSIONS = 2
+
+
+class Translation:
+    """A translated stretch. `host` is where its code is entered; `checked` tests the budget first.
+
+    `starts` are the host addresses of its instructions' code, ascending; `places` their (PC, `Exit.ahead`).
+    """
+
+    __slots__ = ("checked", "domain", "facts", "host", "path", "pc", "places", "starts", "swaps", "tested")
+
+    def __init__(self, domain: Domain, pc: int, facts: Facts, tested: bool, path: int) -> None:
+        self.domain = domain
+        self.pc = pc
+        self.facts = facts
+        self.tested = tested
+        self.path = path
+        self.host = self.checked = 0
+        self.starts: list[int] = []
+        self.places: list[tuple[int, int]] = []
+        self.swaps: dict[int, tuple[int, ...]] = {}
+
+    def entry(self, exit_: Exit) -> int:
+        """Where an edge that this translation covers enters it."""
+        if self.domain.frame.exact:
+            return self.checked
+        if self.tested or (not exit_.tested and exit_.path <= self.path):
+            return self.host
+        return self.checked
+
+
+class Domain:
+    """The translations under one context; `anchor` is a PCC of that context, `window` where it may fetch."""
+
+    __slots__ = ("anchor", "blocks", "context", "family", "frame", "general", "key", "plain", "window")
+
+    def __init__(
+        self, context: Context, plain: bool, exact: bool, anchor: Capability, window: tuple[int, int], table: int
+    ) -> None:  # fmt: skip
+        self.window = window
+        self.context = context
+        self.plain = plain
+        self.anchor = anchor
+        self.key = context, plain, exact
+        self.blocks: dict[int, list[Translation]] = {}
+        self.general: set[int] = set()
+        """PCs of instructions whose quick form has failed."""
+        self.family = family_of(context, plain, exact)
+        self.frame = Frame(context, window, table, plain, exact, self.general)
+
+    def find(self, exit_: Exit) -> Translation | None:
+        """The translation that an edge goes to, if a good one is there."""
+        versions = self.blocks.get(exit_.pc)
+        if not versions:
+            return None
+        best = None
+        for version in versions:
+            if covers(exit_.facts, version.facts) and (
+                best is None or _rank(version, exit_) > _rank(best, exit_)
+            ):
+                best = version
+        if best is not None and exit_.tested and (not best.tested or len(exit_.facts) > len(best.facts)):
+            loops = sum(version.tested for version in versions)
+            if loops < _LOOP_VERSIONS:
+                return None
+        return best
+
+    def new_version(self, exit_: Exit) -> Translation:
+        """An empty translation for an edge that has none."""
+        versions = self.blocks.get(exit_.pc, [])
+        facts = exit_.facts
+        same = [version for version in versions if version.tested == exit_.tested]
+        if len(versions) >= _VERSIONS:
+            facts = {}
+        elif same and not exit_.tested:
+            facts = _shared(facts, same)
+        path = exit_.path + _PATH_STEP - 1 & -_PATH_STEP
+        tested = exit_.tested or path > LONGEST_PATH - 2 * _PATH_STEP
+        return Translation(self, exit_.pc, facts, tested, 0 if tested else path)
+
+
+def _rank(version: Translation, exit_: Exit) -> tuple[bool, int]:
+    return version.tested == exit_.tested, len(version.facts)
+
+
+def _shared(facts: Facts, versions: Iterable[Translation]) -> Facts:
+    for version in versions:
+        facts = common(facts, version.facts)
+    return facts
+
+
+def family_of(context: Context, plain: bool, exact: bool) -> tuple[object, ...]:
+    """Contexts that translated code may pass between have equal families: they differ in PCC and C64 only."""
+    return (
+        plain, exact, context.el, context.bank, context.restricted, context.cctlr, context.cap_trap, context.fp_trap,
+        context.check_sp, context.ddc_tag, context.ddc_hi, context.ddc_base, context.ddc_limit,
+    )  # fmt: skip
