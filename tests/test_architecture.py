@@ -57,6 +57,17 @@ def test_only_the_hosts_talk_to_unicorn() -> None:
 
 
 @pytest.mark.parametrize("package", PACKAGES)
+def test_only_the_plugin_needs_pytest(package: str) -> None:
+    """It is no dependency of the package: only a session of pytest loads these modules."""
+    users = {
+        str(path.relative_to(REPOSITORY))
+        for path in _modules(package)
+        if any(module.split(".")[0] in ("pytest", "_pytest") for module, _ in _imports(path))
+    }
+    assert users <= {"emulator/testing/plugin.py", "emulator/testing/collect.py"}
+
+
+@pytest.mark.parametrize("package", PACKAGES)
 def test_modules_stay_readable(package: str) -> None:
     long = [
         f"{path.relative_to(REPOSITORY)}: {lines}"

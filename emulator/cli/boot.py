@@ -134,18 +134,18 @@ def make_system(
     trace: Callable[[str, str], None] | None = None,
 ) -> System:
     """The board that the options ask for. Raises UserError."""
-    board = BOARDS[options.board] if options.board else _default_board(options)
+    board = BOARDS[options.board] if options.board else default_board(options.image)
     if disks and not any(d.block == 0 for d in board.devices):
         raise UserError(f"board {board.name} has no disk")
     return System(board, consoles=consoles, blocks=disks, engine=engine, trace=trace)
 
 
-def _default_board(options: argparse.Namespace) -> Board:
+def default_board(image_file: str | None) -> Board:
     """`testboard` for images that have its harness's symbols, else `morello`."""
-    if options.image is not None:
+    if image_file is not None:
         from loader.elf import ElfImage
 
-        image = ElfImage.from_bytes(read_file(options.image), options.image)
+        image = ElfImage.from_bytes(read_file(image_file), image_file)
         if any(s.name == "trickbox" for s in image.symbols):
             return BOARDS["testboard"]
     return BOARDS["morello"]
@@ -243,20 +243,19 @@ def _wait(consoles: Sequence[StreamConsole]) -> bool:
 
 
 def _finish(outcome: Outcome) -> int:
-    """Message on stderr (none for plain success) and exit status."""
-    status, text = status_of(outcome)
-    if text:
-        sys.stderr.write(f"morello boot: {text}\n")
+    status, message = exit_status(outcome)
+    if message:
+        sys.stderr.write(f"morello boot: {message}\n")
     return status
 
 
-def status_of(outcome: Outcome) -> tuple[int, str]:
-    """Exit status and what to say ("" for ends that speak for themselves)."""
+def exit_status(outcome: Outcome) -> tuple[int, str]:
+    """(exit status, what to tell the user: "" for an end that the guest asked for)."""
     kind, detail = outcome.kind, outcome.detail
     if kind is OutcomeKind.REPORTED:
-        return 0 if isinstance(detail, bytes) and detail.endswith(b"OK\n") else 1, ""
+        return (0 if isinstance(detail, bytes) and detail.endswith(b"OK\n") else 1), ""
     if kind is OutcomeKind.EXIT:
-        return detail if isinstance(detail, int) else 1, ""
+        return (detail if isinstance(detail, int) else 1), ""
     if kind in (OutcomeKind.POWER_OFF, OutcomeKind.USER):
         return 0, ""
     statuses = {

@@ -144,7 +144,7 @@ def make_board_debugger(
 
     consoles = boot.open_consoles(options)
     limit = options.max_instructions
-    return BoardDebugger(BoardRequest(start, boot.status_of, consoles, limit, recipe, names))
+    return BoardDebugger(BoardRequest(start, boot.exit_status, consoles, limit, recipe, names))
 
 
 def continued(path: str) -> DebuggerCore:

@@ -56,14 +56,14 @@ def save(debugger: DebuggerCore, path: str) -> int:
         raise CommandError(
             f"the program has changed files ({debugger.guest.unrepeatable}), so what it started from is gone"
         )
-    start = debugger.guest.session.start
+    request, start = debugger.request, debugger.guest.session.start
     trees = [list(collect(host)) for _, host, _ in start.grants]
     description: dict[str, object] = {
         "kind": "program",
         **_common(debugger),
-        "program": debugger.request.program,
-        "arguments": list(debugger.request.arguments),
-        "environment": dict(debugger.request.environment),
+        "program": request.name if request.name is not None else request.program,
+        "arguments": list(request.arguments),
+        "environment": dict(request.environment),
         "directory": start.directory,
         "place": start.place,
         "grants": [

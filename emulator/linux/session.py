@@ -53,6 +53,14 @@ class Request:
     libraries: Sequence[str] = ()
     """Host directories searched for shared libraries, visible read-only."""
     environment: Mapping[str, str] = field(default_factory=dict)
+    readable: Sequence[tuple[str, str]] = ()
+    """(host, guest) pairs of files and directories, read-only."""
+    place: str | None = None
+    """Guest path at which the program appears; None: its host path, or where the root shows it."""
+    name: str | None = None
+    """argv[0]; None: `program` as it was given."""
+    cwd: str | None = None
+    """Guest directory to start in; None: the host's, or / with a root. With one, arguments grant no files."""
     recorded: Recorded | None = None
     """Given, it replaces what the other fields say about files."""
 
@@ -99,7 +107,13 @@ def build_view(request: Request) -> View:
     for host in request.libraries:
         if Path(host).is_dir():
             view.grant(host, host_guest_path(host), False)
-    if request.root is None:
+    for host, guest in request.readable:
+        view.grant(host, guest, False)
+    if request.place is not None:
+        view.grant(request.program, request.place, False)
+    if request.cwd is not None:
+        view.add_directory(request.cwd)
+    elif request.root is None:
         view.add_directory(host_guest_path("."))
         for name in (request.program, *named_files(request.arguments)):
             if Path(name).is_file() and view.guest_path(name) != host_guest_path(name):
@@ -179,12 +193,13 @@ class Session:
         if request.recorded is not None:
             self.start = request.recorded
         else:
-            directory = host_guest_path(".") if request.root is None else "/"
+            directory = request.cwd or (host_guest_path(".") if request.root is None else "/")
             grants = [(g.guest, g.host, g.writable) for g in self.view.grants]
             self.start = Recorded(grants, directory, self._program_path(request))
         process.cwd, place = self.start.directory, self.start.place
         kernel.add_process(process)
-        arguments = [os.fsencode(request.program), *(os.fsencode(a) for a in request.arguments)]
+        name = request.name if request.name is not None else request.program
+        arguments = [os.fsencode(name), *(os.fsencode(a) for a in request.arguments)]
         environment = [
             os.fsencode(f"{k}={v}") for k, v in {**DEFAULT_ENVIRONMENT, **request.environment}.items()
         ]

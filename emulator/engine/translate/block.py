@@ -15,7 +15,15 @@ from emulator.engine.context import Context
 from emulator.engine.translate import encode as a64
 from emulator.engine.translate.checks import decode_window
 from emulator.engine.translate.contexts import plain_ddc
-from emulator.engine.translate.facts import UNKNOWN, Fact, Facts, carried, covers
+from emulator.engine.translate.facts import (
+    LONG_LIVED,
+    UNKNOWN,
+    Fact,
+    Facts,
+    carried,
+    covers,
+    kept_by_jump,
+)
 from emulator.engine.translate.layout import (
     BAD,
     CSP,
@@ -85,7 +93,7 @@ class Exit:
     EDGE: `facts` hold, the target needs a budget test (`tested`) or not, and `path` is the length of the way
     since the last one; `call`: it goes to a function. INDIRECT: `register`, `capability` (Cn or only Xn),
     `predictions` (addresses of prediction code) and the `targets` in them, all of which have metadata `hi` (its
-    constant is at `hi_at`), `gate` (the word before the table's code).
+    constant is at `hi_at`), `gate` (the word before the code that looks into `table`); `facts` hold, too.
     """
 
     kind: ExitKind
@@ -104,6 +112,12 @@ class Exit:
     facts: Facts = field(default_factory=dict)
     tested: bool = False
     path: int = 0
+    table: int = 0
+
+    @property
+    def improves(self) -> bool:
+        """A version for more facts is worth making: loops and jumps."""
+        return self.tested or self.kind is ExitKind.INDIRECT
 
 
 @dataclass(slots=True, eq=False)
@@ -142,6 +156,9 @@ class Ways(Protocol):
 
     def is_leaf(self, pc: int) -> bool:
         """A short function without branches but its return."""
+
+    def table(self, facts: Facts) -> tuple[int, Facts]:
+        """The number of a table for jumps that carry facts, and those of them that its targets may need."""
 
 
 class BlockCode:
@@ -515,16 +532,28 @@ class BlockCode:
             del self._known[n]
             self._origins.pop(n, None)
 
-    def _take_slot(self) -> int:
-        """A slot for another window; what was known by it is forgotten."""
+    def _take_slot(self, n: int) -> int:
+        """A slot for the window of Cn; what was known by it is forgotten. Registers that hold what lives long
+        have a slot of their own, so that different ways through a program agree."""
+        if n in LONG_LIVED:
+            slot = n % SLOTS
+            self._forget_slot(slot)
+            return slot
         used = {fact.slot for fact in self._known.values()}
-        for slot in range(SLOTS):
-            if slot not in used:
-                return slot
+        kept = {fact.slot for n, fact in self._known.items() if n in LONG_LIVED}
+        for taken in (used, kept):
+            for slot in range(SLOTS):
+                if slot not in taken:
+                    self._forget_slot(slot)
+                    return slot
         slot = self._next_slot
         self._next_slot = (slot + 1) % SLOTS
         self._forget_slot(slot)
         return slot
+
+    def jump_facts(self) -> tuple[int, Facts]:
+        """For a jump here: the number of its table, and the facts that it carries."""
+        return self.ways.table(kept_by_jump(self._known))
 
     def window(self, n: int) -> tuple[int, bool]:
         """LOW, HIGH := window of Cn (31: CSP). The results are the host register with Cn's value, and whether
@@ -547,7 +576,7 @@ class BlockCode:
             self._known[n] = fact._replace(tagged=True)
             return value, True
         self.emit(get_meta(META, n), *decode_window(value, self.is_general))
-        slot = self._take_slot()
+        slot = self._take_slot(n)
         window = window_register(slot)
         self.emit(a64.set_d(window, 0, LOW), a64.set_d(window, 1, HIGH))
         self.emit(get_tag(TEMP, n), a64.add_imm(TEMP, TEMP, -1), a64.orr(BAD, BAD, TEMP))

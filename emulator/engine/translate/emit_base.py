@@ -368,7 +368,7 @@ def branch_register(block: BlockCode, insn: base.BranchRegister) -> bool:
         return True
     if insn.kind == "BLR" and insn.n == 30:
         return False
-    branch_to_register(block, insn.n, insn.kind == "BLR", link, capability=False)
+    branch_to_register(block, insn.n, insn.kind == "BLR", link, capability=False, jump=insn.kind == "BR")
     return True
 
 

@@ -571,14 +571,14 @@ def _branch(block: BlockCode, insn: Instruction) -> bool:
         return False
     if insn.row.id == "RET_C_C" and insn.Cn == 30 and block.context.c64 and block.return_inside():
         return True
-    branch_to_register(block, insn.Cn, False, link, capability=True)
+    branch_to_register(block, insn.Cn, False, link, capability=True, jump=insn.row.id == "BR_C_C")
     return True
 
 
 def _branch_link(block: BlockCode, insn: Instruction) -> bool:
     if insn.Cn in (30, 31) or not block.context.c64:
         return False
-    branch_to_register(block, insn.Cn, True, link, capability=True)
+    branch_to_register(block, insn.Cn, True, link, capability=True, jump=False)
     return True
 
 

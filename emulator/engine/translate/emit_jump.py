@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from emulator.engine.translate import encode as a64
-from emulator.engine.translate.block import COLD, BlockCode, Exit, ExitKind
+from emulator.engine.translate.block import BlockCode, Exit, ExitKind
 from emulator.engine.translate.layout import (
     ASK_BAD,
     ASK_META,
@@ -28,17 +28,19 @@ from morello_isa.permissions import ObjectType
 SENTRY = int(ObjectType.RB) << 31
 NO_ADDRESS = 2
 """A value that no branch target in a table or prediction has."""
-PREDICTIONS = 3
-_HOT_PREDICTIONS = 2
+PREDICTIONS = 2
+_VENEER_REGISTERS = (16, 17)
+"""Jumps to them are calls of other libraries (PLT)."""
 PREDICTED_BRANCH = 6
 """Word number in a prediction's code, which begins with a constant of four words: the branch."""
 
 
 def branch_to_register(
-    block: BlockCode, n: int, links: bool, link: Callable[[BlockCode], None], capability: bool
+    block: BlockCode, n: int, links: bool, link: Callable[[BlockCode], None], capability: bool, jump: bool
 ) -> None:  # fmt: skip
     """BR, BLR, RET of Cn or, in A64, of Xn (with `links` not 30). What isn't known goes to the dispatcher,
-    which executes the instruction: that C30 has been written already makes no difference to it.
+    which executes the instruction: that C30 has been written already makes no difference to it. `jump`: it is
+    inside a function, so that what is known about registers is of use at its target.
     """
     block.charge_for_branch()
     block.emit(a64.asr_imm(BAD, BAD, 63))
@@ -59,16 +61,28 @@ def branch_to_register(
         block.emit(*a64.mov_imm_full(TEMP2, 0), a64.eor(TEMP2, TEMP2, META), a64.orr(HIGH, BAD, TEMP2))
         wrong = HIGH
     predictions = []
-    for _ in range(_HOT_PREDICTIONS):
+    for _ in range(PREDICTIONS):
         predictions.append(len(block.words))
         block.emit(*_prediction(source, wrong))
+    exit_ = Exit(
+        ExitKind.INDIRECT, block.pc, -1, register=n, capability=capability, predictions=tuple(predictions),
+        hi_at=hi_at, hi=block.context.pcc_hi, gate=len(block.words), table=block.table,
+    )  # fmt: skip
+    if jump and n not in _VENEER_REGISTERS:
+        exit_.table, exit_.facts = block.jump_facts()
+    # Until the predictions are in use, the table isn't asked.
     block.to_cold.append((len(block.words), len(block.cold)))
     block.emit(a64.b(0))
-    exit_ = Exit(
-        ExitKind.INDIRECT, block.pc, -1,
-        register=n, capability=capability, hi_at=hi_at, hi=block.context.pcc_hi,
-    )  # fmt: skip
-    _cold_part(block, exit_, source, wrong, predictions)
+    if not capability:
+        block.emit(*a64.mov_imm(META, block.context.pcc_hi))
+    block.emit(*_look_up(exit_.table, source))
+    block.to_cold.append((len(block.words), len(block.cold)))
+    block.emit(a64.cbnz(HIGH, 0), a64.ret(TEMP2))
+    block.cold += [*a64.mov_imm(TEMP, STATE), a64.str_(source, TEMP, ASK_VALUE)]
+    if not capability:
+        block.cold += a64.mov_imm(META, block.context.pcc_hi)
+    block.cold += [a64.str_(META, TEMP, ASK_META), a64.str_(BAD, TEMP, ASK_BAD)]
+    block.leave_cold(a64.b(0), exit_)
     block.ended = True
 
 
@@ -77,31 +91,15 @@ def _prediction(source: int, wrong: int) -> list[int]:
     return [*constant, a64.eor(TEMP, TEMP, source), a64.orr(TEMP, TEMP, wrong), a64.cbz(TEMP, 4)]
 
 
-def _cold_part(block: BlockCode, exit_: Exit, source: int, wrong: int, predictions: list[int]) -> None:
-    """More predictions, the table, the question."""
-    cold = block.cold
-    for _ in range(PREDICTIONS - _HOT_PREDICTIONS):
-        predictions.append(COLD + len(cold))
-        cold += _prediction(source, wrong)
-    exit_.predictions = tuple(predictions)
-    if not exit_.capability:
-        cold += a64.mov_imm(META, block.context.pcc_hi)
-    gate = len(cold)
-    exit_.gate = COLD + gate
-    cold += [
-        a64.NOP,
+def _look_up(table: int, source: int) -> list[int]:
+    """TEMP2 := the host address of a target in the table, if HIGH becomes 0. The entry is {value, metadata, host}."""
+    return [
         a64.eor_lsr(TEMP, source, source, 12), a64.and_imm(TEMP, TEMP, TABLE_ENTRIES - 1 << 2),
-        *a64.mov_imm(TEMP2, TABLE + block.table * TABLE_BYTES), a64.add(TEMP2, TEMP2, TEMP, 3),
+        *a64.mov_imm(TEMP2, TABLE + table * TABLE_BYTES), a64.add(TEMP2, TEMP2, TEMP, 3),
         a64.ldr(TEMP, TEMP2), a64.eor(TEMP, TEMP, source), a64.orr(HIGH, BAD, TEMP),
         a64.ldr(TEMP, TEMP2, 8), a64.eor(TEMP, TEMP, META), a64.orr(HIGH, HIGH, TEMP),
         a64.ldr(TEMP2, TEMP2, 16),
-        a64.cbnz(HIGH, 8), a64.ret(TEMP2),
     ]  # fmt: skip
-    # Until the predictions are in use, the table isn't asked.
-    cold[gate] = a64.b(4 * (len(cold) - gate))
-    cold += [*a64.mov_imm(TEMP, STATE), a64.str_(source, TEMP, ASK_VALUE)]
-    cold += [a64.str_(META, TEMP, ASK_META), a64.str_(BAD, TEMP, ASK_BAD)]
-    block.leave_cold(a64.b(0), exit_)
 
 
 def table_index(value: int) -> int:

@@ -21,6 +21,7 @@ from emulator.engine.translate.emit_jump import (
     SENTRY,
     table_index,
 )
+from emulator.engine.translate.facts import Facts, covers
 from emulator.engine.translate.host import CodeHost
 from emulator.engine.translate.layout import (
     ASK_BAD,
@@ -50,6 +51,8 @@ _MOST_LEFT = 1 << 61
 _SHORT = 40
 """So few instructions are left to the reference engine."""
 _STUB_WORDS = 3
+_FAMILY_TABLES = 16
+"""Tables that are not used for facts."""
 _FAILURES = 2
 """An instruction whose quick form failed that often gets its general form."""
 
@@ -79,6 +82,7 @@ class _Ways:
 
     def __init__(self, engine: FastEngine, domain: Domain) -> None:
         self._engine = engine
+        self._domain = domain
         self._blocks = domain.blocks
 
     def is_translated(self, pc: int) -> bool:
@@ -86,6 +90,9 @@ class _Ways:
 
     def is_leaf(self, pc: int) -> bool:
         return is_leaf(pc, self._engine.fetch_ahead)
+
+    def table(self, facts: Facts) -> tuple[int, Facts]:
+        return self._engine.table_for(self._domain, facts)
 
 
 class FastEngine(ReferenceEngine):
@@ -146,6 +153,28 @@ class FastEngine(ReferenceEngine):
             and pe.c.count(None) == 32
             and not pe.stack[pe.bank].hi
         )
+
+    def table_for(self, domain: Domain, facts: Facts) -> tuple[int, Facts]:
+        """See `Ways.table`."""
+        key = (domain.family, tuple(sorted(facts.items()))) if facts else domain.family
+        table = self._tables.get(key)
+        if table is not None:
+            return table, facts
+        if len(self._tables) >= TABLES - _FAMILY_TABLES or self._code is None:
+            return self._poorer_table(domain, facts)
+        table = self._tables[key] = len(self._tables)
+        self._code.clear_table(table)
+        return table, facts
+
+    def _poorer_table(self, domain: Domain, facts: Facts) -> tuple[int, Facts]:
+        """The table for the most of the facts that there is."""
+        best, most = domain.frame.table, Facts()
+        for key, table in self._tables.items():
+            if len(key) == 2 and key[0] == domain.family:
+                fewer = dict(key[1])
+                if len(fewer) > len(most) and covers(facts, fewer):
+                    best, most = table, fewer
+        return best, most
 
     def _domain(self, exact: bool) -> Domain:
         """The domain of the current context, made if need be; its family has a table."""
@@ -335,7 +364,7 @@ class FastEngine(ReferenceEngine):
         if aim is None or not aim.window[0] <= pc < aim.window[1]:
             return None
         self._adopt(aim)
-        wanted = Exit(ExitKind.EDGE, pc, 0)
+        wanted = Exit(ExitKind.INDIRECT, pc, 0, facts=exit_.facts)
         target = aim.find(wanted) or self._translate(aim, aim.new_version(wanted), exit_)
         if target is None:
             return None
@@ -345,7 +374,7 @@ class FastEngine(ReferenceEngine):
     def _remember(self, code: CodeHost, exit_: Exit, value: int, hi: int, target: Translation) -> None:
         """Enter a branch target in the table and in the site's predictions."""
         at = table_index(value)
-        table = code.tables[target.domain.frame.table]
+        table = code.tables[exit_.table]
         host = target.checked if target.domain.frame.exact else target.host
         table[at], table[at + 1], table[at + 2] = value, hi, host
         self._predict(code, exit_, value, hi, host)

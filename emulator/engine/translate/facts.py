@@ -10,6 +10,7 @@ from math import gcd
 from typing import NamedTuple
 
 from emulator.engine.translate.layout import CSP
+from morello_isa.permissions import Perm
 
 
 class Fact(NamedTuple):
@@ -29,6 +30,9 @@ class Fact(NamedTuple):
         return self if alignment == self.alignment else self._replace(alignment=alignment)
 
 
+LONG_LIVED = range(19, 29)
+"""Registers that calls preserve (AAPCS64-cap): what computed jumps of an interpreter have in common."""
+_PLAIN_ACCESS = int(Perm.LOAD)
 UNKNOWN = Fact(None, 0, 1, False)
 Facts = dict[int, Fact]
 
@@ -58,6 +62,15 @@ def common(one: Facts, other: Facts) -> Facts:
                 a.slot, a.permissions & b.permissions, gcd(a.alignment, b.alignment), a.tagged and b.tagged
             )
     return result
+
+
+def kept_by_jump(facts: Facts) -> Facts:
+    """Those worth carrying to the target of a jump: of registers that hold what lives long."""
+    return {
+        n: fact._replace(alignment=1, permissions=fact.permissions & _PLAIN_ACCESS)
+        for n, fact in facts.items()
+        if fact.slot is not None and fact.tagged and n in LONG_LIVED
+    }
 
 
 def carried(facts: Facts) -> Facts:

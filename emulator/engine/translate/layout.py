@@ -59,11 +59,11 @@ ASK_VALUE, ASK_META, ASK_BAD, ASK_LEFT = 0x1810, 0x1818, 0x1820, 0x1828
 SWAP = 0x1A00
 """Room for host V registers that lend themselves to the guest's."""
 
-TABLE_ENTRIES = 8192
+TABLE_ENTRIES = 4096
 TABLE_ENTRY_WORDS = 4
 TABLE_BYTES = TABLE_ENTRIES * TABLE_ENTRY_WORDS * 8
-TABLES = 8
-"""Tables of branch targets: one for each family of contexts in use."""
+TABLES = 64
+"""Tables of branch targets: for each family of contexts, and for facts that jumps carry."""
 UNUSABLE = 1 << 63
 """Both ends of the window of a capability that nothing may be accessed with."""
 

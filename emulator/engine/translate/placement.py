@@ -12,8 +12,20 @@ from emulator.memory.interface import PAGE_MASK, PAGE_SIZE
 _ARENA = 8 * PAGE_SIZE
 """Below the reach of TBNZ, 32 KiB."""
 _HOT_PAGES = 5
+_PADDING = 60
+"""Bytes that may be left free for a better slot."""
 _ROOM = 3 * PAGE_SIZE // 8
 """A page with less room than that doesn't take a new function in, only what belongs to those that it has."""
+
+
+_PAGES_WITH_SLOTS = 64
+
+
+def _slot(address: int) -> int:
+    """Where Unicorn remembers the translation of an address for branches that aren't direct or leave their page:
+    one of 4096 places, each for one translation."""
+    mixed = address ^ address >> 6
+    return mixed >> 6 & 0xFC0 | mixed & 0x3F
 
 
 class _Arena:
@@ -37,6 +49,8 @@ class CodePlaces:
         """Everything is free again."""
         self._next = self._first
         self._arenas: dict[int, _Arena] = {}
+        self._slots = bytearray(_PAGES_WITH_SLOTS * 64)
+        """How many hot places share a slot."""
         self._open: list[int] = []
         """The last address handed out in pages that new functions may go to."""
 
@@ -68,6 +82,9 @@ class CodePlaces:
         page_end = (at & ~PAGE_MASK) + PAGE_SIZE
         if page_end - free < hot + reserve:
             return None
+        last = min(page_end - hot, free + _PADDING)
+        free = min(range(free, last + 4, 4), key=lambda at: self._slots[_slot(at)])
+        self._slots[_slot(free)] = min(self._slots[_slot(free)] + 1, 255)
         arena.pages[number] = free + hot
         place, arena.cold = arena.cold, arena.cold + cold
         return free, place

@@ -14,7 +14,8 @@ LONGEST_PATH = 1024
 _PATH_STEP = 128
 _VERSIONS = 3
 """Versions of a block for different facts, before one is made that needs none."""
-_LOOP_VERSIONS = 2
+_IMPROVED_VERSIONS = 5
+"""Versions of a block for loops and jumps that know more."""
 
 
 class Translation:
@@ -23,13 +24,17 @@ class Translation:
     `starts` are the host addresses of its instructions' code, ascending; `places` their (PC, `Exit.ahead`).
     """
 
-    __slots__ = ("checked", "domain", "facts", "host", "path", "pc", "places", "starts", "swaps", "tested")
+    __slots__ = (
+        "checked", "domain", "facts", "host", "improved", "path", "pc", "places", "starts", "swaps", "tested",
+    )  # fmt: skip
 
     def __init__(self, domain: Domain, pc: int, facts: Facts, tested: bool, path: int) -> None:
         self.domain = domain
         self.pc = pc
         self.facts = facts
         self.tested = tested
+        self.improved = False
+        """It was made because an edge knew more than others."""
         self.path = path
         self.host = self.checked = 0
         self.starts: list[int] = []
@@ -75,9 +80,9 @@ class Domain:
                 best is None or _rank(version, exit_) > _rank(best, exit_)
             ):
                 best = version
-        if best is not None and exit_.tested and (not best.tested or len(exit_.facts) > len(best.facts)):
-            loops = sum(version.tested for version in versions)
-            if loops < _LOOP_VERSIONS:
+        if best is not None and exit_.improves:
+            better = (exit_.tested and not best.tested) or len(exit_.facts) > len(best.facts)
+            if better and sum(version.improved for version in versions) < _IMPROVED_VERSIONS:
                 return None
         return best
 
@@ -86,13 +91,17 @@ class Domain:
         versions = self.blocks.get(exit_.pc, [])
         facts = exit_.facts
         same = [version for version in versions if version.tested == exit_.tested]
-        if len(versions) >= _VERSIONS:
+        if exit_.improves:
+            pass
+        elif len(versions) >= _VERSIONS:
             facts = {}
-        elif same and not exit_.tested:
+        elif same:
             facts = _shared(facts, same)
         path = exit_.path + _PATH_STEP - 1 & -_PATH_STEP
         tested = exit_.tested or path > LONGEST_PATH - 2 * _PATH_STEP
-        return Translation(self, exit_.pc, facts, tested, 0 if tested else path)
+        made = Translation(self, exit_.pc, facts, tested, 0 if tested else path)
+        made.improved = exit_.improves
+        return made
 
 
 def _rank(version: Translation, exit_: Exit) -> tuple[bool, int]:
