@@ -27,6 +27,7 @@ RUNS = 5
 _FOREVER = 1 << 62
 _PROBE = 2_000
 _GROWTH = 4
+_STEADY = 0.9
 _ENOUGH = 0.25
 """A probe is believed when it took this part of the wanted time."""
 _PAGE = 0x1_0000
@@ -54,11 +55,17 @@ def _timed(run: Callable[[int], object], amount: int) -> float:
 
 
 def measure(run: Callable[[int], object], seconds: float, per_unit: int = 1) -> Figure:
-    """Five runs of about that many CPU seconds; `run(n)` executes `n` units of `per_unit` instructions."""
+    """Five runs of about that many CPU seconds; `run(n)` executes `n` units of `per_unit` instructions.
+
+    Before them it runs until a run is no longer much quicker than the one before: translation, and answers
+    about pages, are over then.
+    """
     amount = max(_PROBE // per_unit, 1)
     while (taken := _timed(run, amount)) < _ENOUGH * seconds:
         amount *= _GROWTH
-    amount = max(round(amount * seconds / taken), 1)
+    while (again := _timed(run, amount)) < _STEADY * taken or again < _ENOUGH * seconds:
+        amount, taken = (amount, again) if again >= _ENOUGH * seconds else (amount * _GROWTH, _GROWTH * again)
+    amount = max(round(amount * seconds / again), 1)
     return Figure(amount * per_unit, tuple(_timed(run, amount) for _ in range(RUNS)))
 
 

@@ -19,7 +19,7 @@ from emulator.board.devices.base import Block, Console
 from emulator.board.fdt import BootInfo, board_tree, check_blob, to_blob
 from emulator.board.image import Loaded, load_elf, load_kernel, load_raw, read_file
 from emulator.board.outcome import Outcome, OutcomeKind
-from emulator.board.system import MakeEngine, System
+from emulator.board.system import DEFAULT_ENGINE, ENGINES, MakeEngine, System
 from emulator.board.tracing import TRACE_TOPICS, Trace
 from emulator.memory.physical import GRANULE_BYTES
 from morello_isa.capability import Capability
@@ -81,7 +81,7 @@ def add_boot_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--serial2", metavar="WHERE", default="none", help="second UART, likewise")
     parser.add_argument("--virtio-console", metavar="WHERE", help="adds a virtio console, likewise")
     parser.add_argument("--el", type=int, choices=(1, 2, 3), help="exception level to start at")
-    parser.add_argument("--engine", choices=("reference",), default="reference")
+    parser.add_argument("--engine", choices=ENGINES, help=f"default: {DEFAULT_ENGINE}")
     parser.add_argument("--max-instructions", metavar="N", type=_count)
     parser.add_argument("--trace", metavar="TOPIC,…", type=_topics, default=frozenset())
     parser.add_argument("--trace-file", metavar="FILE", type=Path, help="trace there instead of on stderr")
@@ -130,7 +130,7 @@ def make_system(
     options: argparse.Namespace,
     consoles: Mapping[int, Console],
     disks: Mapping[int, Block],
-    engine: str | MakeEngine,
+    engine: str | MakeEngine | None,
     trace: Callable[[str, str], None] | None = None,
 ) -> System:
     """The board that the options ask for. Raises UserError."""

@@ -13,7 +13,7 @@ from emulator.board.system import INTERRUPTS, MakeEngine, System
 from emulator.debug.board_streams import BoardLog, Inputs, ReplayedConsole
 from emulator.debug.board_target import BoardProgram, BoardThread
 from emulator.debug.engine import DebugEngine
-from emulator.debug.guest import Guest
+from emulator.debug.guest import LONGEST_RUN, Guest
 from emulator.debug.stops import ANY, CatchKind, Stop, StopCause
 from emulator.explain import explain
 from emulator.faults import FaultKind, PeFault
@@ -95,6 +95,7 @@ class BoardGuest(Guest):
         self.system = system
         inputs = Inputs(self._log, consoles, request.consoles, lambda: self.interrupted)
         system.poll, system.wait_for_input = inputs.poll, inputs.wait
+        system.poll_every = LONGEST_RUN
         self.task = BoardThread(system, BoardProgram(system, loaded, request.name))
         self.pause(self.task, StopCause.START, "image loaded")
         outcome = system.run(request.max_instructions)

@@ -34,7 +34,7 @@ class Engine(Protocol):
         """Execute one instruction (or take one exception)."""
 
     def request_stop(self, detail: object) -> None:
-        """Make `run` return REQUESTED with `detail` at the end of the current straight-line run of code."""
+        """Make `run` return REQUESTED with `detail` after the current instruction."""
 
     def forget_code(self) -> None:
         """Drop everything derived from instruction words (code or translations changed)."""

@@ -17,6 +17,7 @@ from enum import IntFlag
 from typing import Protocol
 
 from emulator.faults import FaultKind, MemoryAbort
+from emulator.memory.direct import DirectBuffer
 from emulator.memory.frames import FramePool, OutOfFramesError
 from emulator.memory.interface import (
     GRANULE,
@@ -139,6 +140,7 @@ class AddressSpace:
         self.read_pages: dict[int, PageWindow] = {}
         self.write_pages: dict[int, PageWindow] = {}
         self.on_code_change: Callable[[], None] = _nothing
+        self.code_spaces = (0, 0)
         self.revision = 0
         """Changes when a page's frame or rights may have been taken away (copies of an engine are stale)."""
         self.tagged = False
@@ -204,6 +206,13 @@ class AddressSpace:
         at = self._pages[page] + (va & PAGE_MASK)
         return int.from_bytes(self.pool.data[at : at + 4], "little")
 
+    def fetch_ahead(self, va: int) -> int | None:
+        """See `Memory.fetch_ahead`."""
+        try:
+            return self.fetch(va)
+        except MemoryAbort:
+            return None
+
     def check(self, va: int, size: int, write: bool, access: Access) -> None:
         """See `Memory.check`. Cache maintenance needs a readable page."""
         va &= ADDRESS_MASK
@@ -217,12 +226,16 @@ class AddressSpace:
     def context_changed(self) -> None:
         """User space has one translation context."""
 
-    def direct(self, va: int, write: bool) -> int | None:
-        """The frame behind `va` if accesses of that kind may go straight to it, capabilities included.
+    def buffers(self) -> list[DirectBuffer]:
+        """See `DirectMemory.buffers`: a place is a frame."""
+        return [DirectBuffer(0, self.pool.data)]
 
-        None where an access must be made by `read`, `write` and so on: it would abort, change code, or the
-        page is shared memory (no tags). Valid until `revision` changes.
-        """
+    def tag_buffers(self) -> list[DirectBuffer]:
+        """See `DirectMemory.tag_buffers`."""
+        return [DirectBuffer(0, self.pool.tags.data)]
+
+    def direct(self, va: int, write: bool, capabilities: bool) -> int | None:  # noqa: ARG002
+        """See `DirectMemory.direct`. Shared memory has no tags: stores to it are refused."""
         page = va >> PAGE_SHIFT
         if page in self._code and write:
             return None
@@ -237,8 +250,8 @@ class AddressSpace:
             return None
         return self._pages[page]
 
-    def direct_tags(self, va: int, write: bool) -> int | None:
-        """Offset in the pool's tags of the page of tags of the 64 KiB around `va`; see `direct`."""
+    def direct_tags(self, va: int, write: bool, capabilities: bool) -> int | None:  # noqa: ARG002
+        """See `DirectMemory.direct_tags`."""
         try:
             return self._tags_of(va >> PAGE_SHIFT & ~_RUN_MASK, write)
         except MemoryAbort:

@@ -25,6 +25,8 @@ from morello_isa.errors import UserError
 from tests.board.build import build_image
 from tests.board.test_images import DEVICE_BOARDS
 
+pytestmark = pytest.mark.usefixtures("both_engines")
+
 
 def assemble(text: str, base: int = 0x4010_0000) -> bytes:
     """A linked image of a few lines of A64 assembly."""

@@ -14,7 +14,7 @@ from typing import Protocol
 from emulator.engine.context import Context
 from emulator.engine.translate import encode as a64
 from emulator.engine.translate.checks import decode_window
-from emulator.engine.translate.contexts import plain_ddc
+from emulator.engine.translate.contexts import clean_address, demands_alignment, plain_permissions
 from emulator.engine.translate.facts import (
     LONG_LIVED,
     UNKNOWN,
@@ -54,16 +54,14 @@ from emulator.engine.translate.layout import (
 from emulator.memory.interface import Memory
 from emulator.semantics.site import Site
 from emulator.state.pe import Pe
-from morello_isa.capability import MASK64, PERMISSIONS_SHIFT, Capability
+from morello_isa.capability import MASK64, Capability
 from morello_isa.permissions import Perm
 
 LOAD, STORE = int(Perm.LOAD), int(Perm.STORE)
 LOAD_CAPABILITY = int(Perm.LOAD | Perm.LOAD_CAP | Perm.MUTABLE_LOAD)
 STORE_CAPABILITY = int(Perm.STORE | Perm.STORE_CAP | Perm.STORE_LOCAL_CAP)
-_ADDRESS_MASK = (1 << 56) - 1
 _REACH = 4095
 """Offsets that a shared check can cover, in bytes on either side."""
-_SIGN = 1 << 63
 _LENGTH = 64
 """Instructions of a stretch, about."""
 COLD = 1 << 20
@@ -89,10 +87,10 @@ class ExitKind(IntEnum):
 class Exit:
     """`ahead`: instructions executed and not yet taken from the count (-1: taken, but not executed).
 
-    `site` is the word (an index, then an address) that brought us here, `stub` the address of the exit's code.
+    `site` is the word (an index, then an address) that brought us here, `stub` where the exit's code is.
     EDGE: `facts` hold, the target needs a budget test (`tested`) or not, and `path` is the length of the way
     since the last one; `call`: it goes to a function. INDIRECT: `register`, `capability` (Cn or only Xn),
-    `predictions` (addresses of prediction code) and the `targets` in them, all of which have metadata `hi` (its
+    `predictions` (addresses of prediction code) and the `targets` in them, all with metadata `hi` (whose
     constant is at `hi_at`), `gate` (the word before the code that looks into `table`); `facts` hold, too.
     """
 
@@ -125,26 +123,28 @@ class Origin:
     """A value of a base register that was checked once for accesses relative to it.
 
     [low, high] are the offsets covered; the words at `low_at` and `high_at` hold them and are rewritten
-    when a later access extends them.
+    when a later access extends them. `wide`: also one behind a conditional branch, which may not be executed.
     """
 
     low: int
     high: int
     low_at: int
     high_at: int
+    wide: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
     """What a stretch is translated for: context, PC values that may be fetched, number of the branch table,
-    plain code or not, every stretch tests the budget for its whole length or not, PCs of instructions that
-    need their general form."""
+    plain code or not, every stretch tests the budget for its whole length or not; PCs of instructions whose
+    checks must not include what may not be executed, PCs of those that need their general form."""
 
     context: Context
     window: tuple[int, int]
     table: int
     plain: bool
     exact: bool
+    narrow: set[int]
     general: set[int]
 
 
@@ -215,7 +215,8 @@ class BlockCode:
         self._constants: dict[int, Capability] = {}
         self._next_slot = 0
         self._known_alignment = 1
-        self._fixed_permissions = context.ddc_hi >> PERMISSIONS_SHIFT if plain_ddc(context) else 0
+        self._fixed_permissions = plain_permissions(context)
+        self.aligned = demands_alignment(context)
 
     @property
     def site(self) -> Site:
@@ -269,7 +270,7 @@ class BlockCode:
             self.emit(a64.get_d(BAD, *LEFT_LANE), a64.add_imm(BAD, BAD, -count), a64.set_d(*LEFT_LANE, BAD))
 
     def charge_for_branch(self) -> None:
-        """As `charge(1)`, and bit 63 of BAD tells whether to leave: the budget test of the stretch is done."""
+        """As `charge(1)`; bit 63 of BAD tells whether to leave, so the stretch needs no budget test."""
         count = self.done + 1 - self._charged
         self.emit(a64.get_d(BAD, *LEFT_LANE), a64.add_imm(BAD, BAD, -count), a64.set_d(*LEFT_LANE, BAD))
         self._charged = self.done + 1
@@ -290,7 +291,8 @@ class BlockCode:
         What isn't charged yet is charged on the way, out of line.
         """
         exit_ = Exit(
-            ExitKind.EDGE, pc, 0, call=call, tested=call or self._pending or pc <= self.pc, path=self.path + count,
+            ExitKind.EDGE, pc, 0, call=call, path=self.path + count,
+            tested=call or self._pending or pc <= self.pc,
             facts={n: f for n, f in carried(self._known).items() if not call or n == CSP},
         )  # fmt: skip
         late = count - self._charged
@@ -322,17 +324,21 @@ class BlockCode:
             self.done += 1
             self.pc = target
             self.followed = True
-            self._origins.clear()
+            self._leave_narrow_origins()
             return
         last = target <= self.pc or self.done + 1 >= _LENGTH
         if last:
             self.test_budget()
         self.charge(1)
         self._edge(word, target, self.done + 1)
-        self._origins.clear()
+        self._leave_narrow_origins()
         if last:
             self._edge(a64.b(0), self.pc + 4 & MASK64, self.done + 1)
             self.ended = True
+
+    def _leave_narrow_origins(self) -> None:
+        """What follows may not be executed."""
+        self._origins = {n: known for n, known in self._origins.items() if known[0].wide}
 
     def fall_through(self) -> None:
         """End of the stretch without a branch."""
@@ -510,7 +516,7 @@ class BlockCode:
         return True
 
     def moved_exactly(self, d: int, n: int) -> None:
-        """Cd := Cn moved by CapAdd, metadata and exact tag being set: the bounds are Cn's, the tag may be gone."""
+        """Cd := Cn moved by CapAdd, metadata and exact tag being set: Cn's bounds, the tag may be gone."""
         fact = self._known.get(n)
         if n == CSP:
             fact = None
@@ -620,7 +626,7 @@ class BlockCode:
         """Emit the shared check of Cn's value for offsets [low, high]; bit 63 of BAD tells."""
         value, poisoned = self.window(n)
         self.emit(a64.sub(TEMP, value, LOW), a64.sub(TEMP2, HIGH, value))
-        origin = Origin(low, high, len(self.words), len(self.words) + 1)
+        origin = Origin(low, high, len(self.words), len(self.words) + 1, self.pc not in self.frame.narrow)
         self.emit(self._low_word(origin), self._high_word(origin))
         if poisoned:
             self.emit(a64.orr(BAD, BAD, TEMP), a64.orr(BAD, BAD, TEMP2))
@@ -752,7 +758,7 @@ class BlockCode:
         if one_page and not (alignment == 16 and size <= 16):
             poisoned = self._crossing(at, size, poisoned)
         self._known_alignment = alignment
-        self.emit(a64.and_imm(META, at, _ADDRESS_MASK))
+        self.emit(*clean_address(self.context, META, at, TEMP))
         return self._poison(META, poisoned)
 
     def indexed_address(
@@ -773,7 +779,7 @@ class BlockCode:
             if one_page:
                 poisoned = self._crossing(META, size, poisoned)
             self._known_alignment = align
-            self.emit(a64.and_imm(META, META, _ADDRESS_MASK))
+            self.emit(*clean_address(self.context, META, META, TEMP))
             return self._poison(META, poisoned)
         value, poisoned = self.window(n)
         poisoned = self._base_alignment(n, value, poisoned)
@@ -814,7 +820,7 @@ class BlockCode:
         return True
 
     def _poison(self, at: int, poisoned: bool) -> int:
-        """The host register with the address, not canonical if bit 63 of BAD is set or the budget is used up."""
+        """The host register with the address, all ones if bit 63 of BAD is set or the budget is used up."""
         if self._pending:
             self._pending = False
             if poisoned:
@@ -823,7 +829,7 @@ class BlockCode:
                 self.emit(a64.get_d(BAD, *LEFT_LANE))
                 poisoned = True
         if poisoned:
-            self.emit(a64.and_imm(BAD, BAD, _SIGN), a64.eor(META, at, BAD))
+            self.emit(a64.orr_asr(META, at, BAD, 63))
             return META
         return at
 

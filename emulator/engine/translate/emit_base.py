@@ -114,8 +114,8 @@ def _access(
     permissions = LOAD if insn.is_load else STORE
     if not block.may_access(permissions):
         return None
-    align = 1
-    if not (insn.is_load or block.plain or block.is_general):
+    align = insn.size if block.aligned else 1
+    if not (block.aligned or insn.is_load or block.plain or block.is_general):
         align = min(insn.size, 8 if isinstance(insn, base.LoadStorePair) else 16)
     if insn.mode == "register":
         assert isinstance(insn, base.LoadStore)

@@ -29,6 +29,8 @@ SENTRY = int(ObjectType.RB) << 31
 NO_ADDRESS = 2
 """A value that no branch target in a table or prediction has."""
 PREDICTIONS = 2
+PREDICTED_JUMPS = 1
+"""A computed jump has either one target or many."""
 _VENEER_REGISTERS = (16, 17)
 """Jumps to them are calls of other libraries (PLT)."""
 PREDICTED_BRANCH = 6
@@ -61,14 +63,15 @@ def branch_to_register(
         block.emit(*a64.mov_imm_full(TEMP2, 0), a64.eor(TEMP2, TEMP2, META), a64.orr(HIGH, BAD, TEMP2))
         wrong = HIGH
     predictions = []
-    for _ in range(PREDICTIONS):
+    carries = jump and n not in _VENEER_REGISTERS
+    for _ in range(PREDICTED_JUMPS if carries else PREDICTIONS):
         predictions.append(len(block.words))
         block.emit(*_prediction(source, wrong))
     exit_ = Exit(
         ExitKind.INDIRECT, block.pc, -1, register=n, capability=capability, predictions=tuple(predictions),
         hi_at=hi_at, hi=block.context.pcc_hi, gate=len(block.words), table=block.table,
     )  # fmt: skip
-    if jump and n not in _VENEER_REGISTERS:
+    if carries:
         exit_.table, exit_.facts = block.jump_facts()
     # Until the predictions are in use, the table isn't asked.
     block.to_cold.append((len(block.words), len(block.cold)))
@@ -92,7 +95,7 @@ def _prediction(source: int, wrong: int) -> list[int]:
 
 
 def _look_up(table: int, source: int) -> list[int]:
-    """TEMP2 := the host address of a target in the table, if HIGH becomes 0. The entry is {value, metadata, host}."""
+    """TEMP2 := the host address of a target in the table, if HIGH becomes 0. Entries: value, metadata, host."""
     return [
         a64.eor_lsr(TEMP, source, source, 12), a64.and_imm(TEMP, TEMP, TABLE_ENTRIES - 1 << 2),
         *a64.mov_imm(TEMP2, TABLE + table * TABLE_BYTES), a64.add(TEMP2, TEMP2, TEMP, 3),

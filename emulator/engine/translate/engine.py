@@ -11,17 +11,16 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from emulator.engine.context import Context
-from emulator.engine.reference import Block, ReferenceEngine
+from emulator.engine.reference import ReferenceEngine
 from emulator.engine.translate import encode as a64
 from emulator.engine.translate.block import COLD, BlockCode, Exit, ExitKind
-from emulator.engine.translate.contexts import plain_ddc
+from emulator.engine.translate.contexts import family_of, is_canonical, is_translatable, plain_permissions
 from emulator.engine.translate.emit_jump import (
     PREDICTED_BRANCH,
-    PREDICTIONS,
     SENTRY,
     table_index,
 )
-from emulator.engine.translate.facts import Facts, covers
+from emulator.engine.translate.facts import Fact, Facts, covers
 from emulator.engine.translate.host import CodeHost
 from emulator.engine.translate.layout import (
     ASK_BAD,
@@ -39,14 +38,17 @@ from emulator.engine.translate.layout import (
 )
 from emulator.engine.translate.registers import StatePage
 from emulator.engine.translate.translator import is_leaf, translate
-from emulator.engine.translate.versions import LONGEST_PATH, Domain, Translation, family_of
+from emulator.engine.translate.versions import LONGEST_PATH, Domain, Translation
 from emulator.faults import MemoryAbort, PeFault
-from emulator.memory.address_space import AddressSpace
+from emulator.memory.direct import DirectMemory
 from emulator.state.pe import Pe
 
 if TYPE_CHECKING:
     from emulator.engine.api import ExceptionHandler
 
+Family = tuple[object, ...]
+Known = tuple[tuple[int, Fact], ...]
+"""Facts as a key."""
 _MOST_LEFT = 1 << 61
 _SHORT = 40
 """So few instructions are left to the reference engine."""
@@ -54,7 +56,8 @@ _STUB_WORDS = 3
 _FAMILY_TABLES = 16
 """Tables that are not used for facts."""
 _FAILURES = 2
-"""An instruction whose quick form failed that often gets its general form."""
+"""An instruction whose quick form failed that often gets another form: its checks are its own only; then they
+allow what is rare."""
 
 
 class Counters:
@@ -96,10 +99,10 @@ class _Ways:
 
 
 class FastEngine(ReferenceEngine):
-    """See `emulator.engine.api.Engine`. For process mode: memory is an `AddressSpace`."""
+    """See `emulator.engine.api.Engine`."""
 
-    def __init__(self, pe: Pe, memory: AddressSpace, on_exception: ExceptionHandler) -> None:
-        self._domains: dict[tuple[Context, bool, bool], Domain] = {}
+    def __init__(self, pe: Pe, memory: DirectMemory, on_exception: ExceptionHandler) -> None:
+        self._domains: dict[tuple[Context, int, bool, bool], Domain] = {}
         super().__init__(pe, memory, on_exception)
         self.space = memory
         self.counters = Counters()
@@ -107,7 +110,8 @@ class FastEngine(ReferenceEngine):
         self._exits: list[tuple[Translation, Exit] | None] = [None]
         self._order: list[int] = []
         self._translations: list[Translation] = []
-        self._tables: dict[tuple[object, ...], int] = {}
+        self._tables: dict[tuple[Family, Known], int] = {}
+        self._free_tables = list(range(TABLES))
         self._by_meta: dict[tuple[object, ...], Domain] = {}
         self._failures: dict[int, int] = {}
         self._revision = -1
@@ -131,16 +135,13 @@ class FastEngine(ReferenceEngine):
         self._order.clear()
         self._translations.clear()
         self._tables.clear()
+        self._free_tables = list(range(TABLES))
         self.counters.flushes += 1
         if self._code is not None:
             self._code.forget_code()
 
     def _open(self) -> CodeHost:
-        pool = self.space.pool
-        space = self.space
-        code = self._code = CodeHost(
-            self.pe.file, pool.data, pool.tags.data, space.direct, space.direct_tags, self._ask
-        )
+        code = self._code = CodeHost(self.pe.file, self.space, self._ask)
         return code
 
     def _is_plain(self, context: Context) -> bool:
@@ -149,29 +150,32 @@ class FastEngine(ReferenceEngine):
         return (
             not context.c64
             and not self.space.tagged
-            and plain_ddc(context)
+            and plain_permissions(context) != 0
             and pe.c.count(None) == 32
             and not pe.stack[pe.bank].hi
         )
 
     def table_for(self, domain: Domain, facts: Facts) -> tuple[int, Facts]:
         """See `Ways.table`."""
-        key = (domain.family, tuple(sorted(facts.items()))) if facts else domain.family
+        key = domain.family, tuple(sorted(facts.items()))
         table = self._tables.get(key)
         if table is not None:
             return table, facts
-        if len(self._tables) >= TABLES - _FAMILY_TABLES or self._code is None:
+        if len(self._free_tables) <= _FAMILY_TABLES:
             return self._poorer_table(domain, facts)
-        table = self._tables[key] = len(self._tables)
-        self._code.clear_table(table)
-        return table, facts
+        return self._new_table(key), facts
+
+    def _new_table(self, key: tuple[Family, Known]) -> int:
+        table = self._tables[key] = self._free_tables.pop()
+        (self._code or self._open()).clear_table(table)
+        return table
 
     def _poorer_table(self, domain: Domain, facts: Facts) -> tuple[int, Facts]:
         """The table for the most of the facts that there is."""
         best, most = domain.frame.table, Facts()
-        for key, table in self._tables.items():
-            if len(key) == 2 and key[0] == domain.family:
-                fewer = dict(key[1])
+        for (family, known), table in self._tables.items():
+            if family == domain.family:
+                fewer = dict(known)
                 if len(fewer) > len(most) and covers(facts, fewer):
                     best, most = table, fewer
         return best, most
@@ -183,21 +187,32 @@ class FastEngine(ReferenceEngine):
         plain = self._is_plain(context)
         # Translated code stores tags without asking.
         self.space.tagged = self.space.tagged or not plain
-        domain = self._domains.get((context, plain, exact))
+        space = self.space.code_spaces[self.pe.pc >> 63]
+        domain = self._domains.get((context, space, plain, exact))
         if domain is not None:
+            domain.last_use = self.counters.entries
             return domain
-        code = self._code or self._open()
-        family = family_of(context, plain, exact)
-        table = self._tables.get(family)
+        family = family_of(context, space, plain, exact)
+        table = self._tables.get((family, ()))
         if table is None:
-            if len(self._tables) == TABLES:
-                self._flush()
-            table = self._tables[family] = len(self._tables)
-            code.clear_table(table)
-        domain = Domain(context, plain, exact, self.pe.pcc, self._window, table)
+            if not self._free_tables:
+                self._forget_oldest_family()
+            table = self._new_table((family, ()))
+        domain = Domain(context, space, plain, exact, self.pe.pcc, self._window, table)
         self._domains[domain.key] = domain
         self._by_meta[family, context.pcc_hi, context.c64] = domain
         return domain
+
+    def _forget_oldest_family(self) -> None:
+        """Forget the code of the family that hasn't run for longest, and free its tables."""
+        last_use = {family: 0 for family, _ in self._tables}
+        for domain in self._domains.values():
+            last_use[domain.family] = max(last_use[domain.family], domain.last_use)
+        oldest = min(last_use, key=last_use.__getitem__)
+        for key in [key for key in self._tables if key[0] == oldest]:
+            self._free_tables.append(self._tables.pop(key))
+        self._domains = {key: d for key, d in self._domains.items() if d.family != oldest}
+        self._by_meta = {key: d for key, d in self._by_meta.items() if d.family != oldest}
 
     # --- running -------------------------------------------------------------------------------------------
 
@@ -224,13 +239,16 @@ class FastEngine(ReferenceEngine):
             self._refresh()
         if self._drop:
             self._flush()
+        assert self._context is not None
+        if not is_translatable(self._context):
+            return None
         domain = self._domain(exact)
         anywhere = Exit(ExitKind.EDGE, self.pe.pc, 0)
         return domain.find(anywhere) or self._translate(domain, domain.new_version(anywhere))
 
     def _translate(self, domain: Domain, empty: Translation, near: Exit | None = None) -> Translation | None:
-        """Fill in a translation, for the way on from `near`. None where fetching faults, or when the cache has
-        to be emptied first."""
+        """Fill in a translation, for the way on from `near`. None where fetching faults, or when the cache
+        has to be emptied first."""
         started = perf_counter()
         pc = empty.pc
         try:
@@ -361,7 +379,9 @@ class FastEngine(ReferenceEngine):
         if hi != domain.context.pcc_hi or c64 != domain.context.c64:
             aim = self._by_meta.get((domain.family, hi, c64))
         pc = value & ~1
-        if aim is None or not aim.window[0] <= pc < aim.window[1]:
+        if aim is None or not aim.window[0] <= pc < aim.window[1] or not is_canonical(pc):
+            return None
+        if self.space.code_spaces[pc >> 63] != aim.space:
             return None
         self._adopt(aim)
         wanted = Exit(ExitKind.INDIRECT, pc, 0, facts=exit_.facts)
@@ -387,12 +407,7 @@ class FastEngine(ReferenceEngine):
         pe.pcc = domain.anchor
         pe.pstate.c64 = context.c64
         pe.context_stale = False
-        self._context = context
-        caches = self._caches.get(context)
-        if caches is None:
-            no_blocks: dict[int, Block] = {}
-            caches = self._caches[context] = (no_blocks, {})
-        self._blocks, self._singles = caches
+        self._enter_context(context, self._spaces)
         self._window = domain.window
 
     # --- in and out of translated code ---------------------------------------------------------------------
@@ -404,11 +419,12 @@ class FastEngine(ReferenceEngine):
         """
         code, page = self._code, self._page
         assert code is not None
-        if self._revision != self.space.revision:
-            self._revision = self.space.revision
+        plain = translation.domain.plain
+        capabilities = not plain and translation.domain.context.cap_trap is None
+        if self._revision != self.space.revision or code.capabilities != capabilities:
+            self._revision, code.capabilities = self.space.revision, capabilities
             code.forget_pages()
         self.counters.entries += 1
-        plain = translation.domain.plain
         page.spill(left, plain)
         self._q[TARGET >> 3] = translation.checked
         where = code.run(plain)
@@ -454,17 +470,22 @@ class FastEngine(ReferenceEngine):
             self._quick_form_failed(translation, pc)
 
     def _quick_form_failed(self, translation: Translation, pc: int) -> None:
-        """The reference engine found nothing wrong: after a while use the general form instead."""
-        failures = self._failures[pc] = self._failures.get(pc, 0) + 1
+        """The reference engine found nothing wrong: after a while use another form."""
         domain = translation.domain
-        if failures < _FAILURES or self._drop or pc in domain.general or not self._is_current(domain):
+        if self._drop or not self._is_current(domain):
             return
-        domain.general.add(pc)
+        if pc not in domain.changed_forms[translation.forms :]:
+            failures = self._failures[pc] = self._failures.get(pc, 0) + 1
+            if failures % _FAILURES or not domain.other_form(pc):
+                return
         code = self._code
         versions = domain.blocks[translation.pc]
         assert code is not None
+        if translation not in versions:
+            return
         versions.remove(translation)
         again = Translation(domain, translation.pc, translation.facts, translation.tested, translation.path)
+        again.improved = translation.improved
         self._adopt(domain)
         if self._translate(domain, again) is None:
             return
@@ -502,7 +523,7 @@ class FastEngine(ReferenceEngine):
     def _predict(code: CodeHost, exit_: Exit, value: int, hi: int, host: int) -> None:
         """Use one of the site's predictions for a target; what they can't hold is the table's."""
         used = len(exit_.targets)
-        if value in exit_.targets or used == PREDICTIONS:
+        if value in exit_.targets or used == len(exit_.predictions):
             return
         if not used and exit_.capability:
             exit_.hi = hi
@@ -510,7 +531,7 @@ class FastEngine(ReferenceEngine):
         at = exit_.predictions[used]
         branch = at + 4 * PREDICTED_BRANCH
         word = a64.retarget(code.words[branch - CODE >> 2], host - branch)
-        if hi != exit_.hi or word is None or used + 1 == PREDICTIONS:
+        if hi != exit_.hi or word is None or used + 1 == len(exit_.predictions):
             code.patch(exit_.gate, [a64.NOP])
         if hi != exit_.hi or word is None:
             return

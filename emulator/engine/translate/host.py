@@ -19,8 +19,8 @@ from emulator.engine.translate.layout import (
     EXIT,
     FIRST_LANE,
     FIRST_LANE_PLAIN,
-    GUEST_TOP,
     KEPT,
+    POISONED,
     SHADOW,
     SPILL,
     STATE,
@@ -32,6 +32,7 @@ from emulator.engine.translate.layout import (
     TARGET,
 )
 from emulator.engine.translate.placement import CodePlaces
+from emulator.memory.direct import DirectMemory
 from emulator.memory.interface import PAGE_MASK, PAGE_SIZE
 from emulator.state.registers import (
     FPCR_SLOT,
@@ -49,13 +50,13 @@ _TABLE_BYTES = TABLES * TABLE_BYTES
 _EMPTY_TABLE = array("Q", [NO_ADDRESS, 0, 0, 0]) * TABLE_ENTRIES
 # Where the buffers are in Unicorn's physical address space.
 _STATE_AT, _TABLE_AT, _CODE_AT, _DATA_AT, _TAGS_AT = 1 << 28, 1 << 29, 1 << 32, 1 << 40, 1 << 42
+_UPPER = 0xFFFF
+"""Bits 63:48 of guest addresses in the upper half."""
 _READ, _WRITE, _EXEC = unicorn.UC_PROT_READ, unicorn.UC_PROT_WRITE, unicorn.UC_PROT_EXEC
 _FIRST_FILLS, _MOST_FILLS = 1 << 9, 1 << 18
 """Unicorn doubles its TLB (256 entries) at a flush that finds it well used, and may halve it at one that
 doesn't: flush after that many answers, then after twice as many."""
 
-Resolve = Callable[[int, bool], int | None]
-"""(virtual address, for writing) -> byte offset of its frame, or None: the reference engine's business."""
 Ask = Callable[[int], int]
 """(number of an exit) -> host address where translated code goes on."""
 _SWI = 2
@@ -68,22 +69,15 @@ def _address_of(buffer: mmap.mmap) -> int:
 class CodeHost:
     """One Unicorn instance. `code` and `table` are the buffers that it executes and reads."""
 
-    def __init__(
-        self,
-        file: RegisterFile,
-        data: mmap.mmap,
-        tags: mmap.mmap,
-        resolve: Resolve,
-        resolve_tags: Resolve,
-        ask: Ask,
-    ) -> None:
+    def __init__(self, file: RegisterFile, memory: DirectMemory, ask: Ask) -> None:
         self.code = mmap.mmap(-1, CODE_BYTES)
         self.words = memoryview(self.code).cast("I")
         table = mmap.mmap(-1, _TABLE_BYTES)
         words = memoryview(table).cast("Q")
         self.tables = [words[i * _TABLE_WORDS : (i + 1) * _TABLE_WORDS] for i in range(TABLES)]
-        self._resolve = resolve
-        self._resolve_tags = resolve_tags
+        self._memory = memory
+        self.capabilities = True
+        """The code that is running may store tagged capabilities."""
         self._ask = ask
         self._state = file.whole.cast("Q")
         uc: Any = binding.Uc(unicorn.UC_ARCH_ARM64, unicorn.UC_MODE_ARM)
@@ -93,8 +87,10 @@ class CodeHost:
         uc.mem_map_ptr(_STATE_AT, STATE_BYTES, both, file.address)
         uc.mem_map_ptr(_TABLE_AT, _TABLE_BYTES, both, _address_of(table))
         uc.mem_map_ptr(_CODE_AT, CODE_BYTES, _READ | _EXEC, _address_of(self.code))
-        uc.mem_map_ptr(_DATA_AT, len(data), both, _address_of(data))
-        uc.mem_map_ptr(_TAGS_AT, len(tags), both, _address_of(tags))
+        buffers = memory.buffers(), memory.tag_buffers()
+        for at, kind in zip((_DATA_AT, _TAGS_AT), buffers, strict=True):
+            for buffer in kind:
+                uc.mem_map_ptr(at + buffer.place, len(buffer.host), both, _address_of(buffer.host))
         uc.ctl_set_tlb_mode(unicorn.UC_TLB_VIRTUAL)
         uc.hook_add(unicorn.UC_HOOK_TLB_FILL, self._fill)
         uc.hook_add(unicorn.UC_HOOK_INTR, self._interrupt)
@@ -102,7 +98,7 @@ class CodeHost:
         self._fills, self._fills_limit = 0, _FIRST_FILLS
         self._error: BaseException | None = None
         self._refused = False
-        self._buffers = (table, data, tags)
+        self._buffers = (table, buffers)
         start = ctypes.cast(binding.uclib.uc_emu_start, ctypes.c_void_p).value or 0
         self._start = ctypes.CFUNCTYPE(
             ctypes.c_int, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_size_t
@@ -116,8 +112,8 @@ class CodeHost:
 
     def _write_frame(self) -> None:
         """Entry and exit, at the start of the code. Translated code stops with WFI: at an address where it is
-        told to stop, Unicorn makes a translation each time and never frees it. It wants to be told one all the
-        same, looks at the words before it, too, and needs that page.
+        told to stop, Unicorn makes a translation each time and never frees it. It wants such an address all
+        the same, in a page that is there, with words before it.
         """
         self._end = CODE + 64
         self._until = CODE + 32
@@ -221,14 +217,26 @@ class CodeHost:
             self._fills_limit = grown
         page = address & ~PAGE_MASK
         space = address >> 48
-        shadow = SHADOW <= page < SHADOW + (GUEST_TOP >> 4)
-        if not space or shadow:
+        if space in (0, _UPPER):
             write = access == unicorn.UC_MEM_WRITE
-            frame = self._resolve_tags(page - SHADOW << 4, write) if shadow else self._resolve(page, write)
-            if frame is None:
+            if access == unicorn.UC_MEM_FETCH or page == POISONED:
                 return False
-            entry.paddr = (_TAGS_AT if shadow else _DATA_AT) + frame
-            entry.perms = _READ | _WRITE if write else _READ
+            place = self._memory.direct(page, write, self.capabilities)
+            if place is None:
+                return False
+            place = self._memory.direct(page, write, self.capabilities)
+            if place is None:
+                return False
+            entry.paddr, entry.perms = _DATA_AT + place, _READ | _WRITE if write else _READ
+        elif SHADOW <= page < SHADOW + (1 << 60):
+            write = access == unicorn.UC_MEM_WRITE
+            va = page - SHADOW << 4
+            if va >> 48 not in (0, _UPPER):
+                return False
+            place = self._memory.direct_tags(va, write, self.capabilities)
+            if place is None:
+                return False
+            entry.paddr, entry.perms = _TAGS_AT + place, _READ | _WRITE if write else _READ
         elif space == CODE >> 48:
             if access != unicorn.UC_MEM_FETCH:
                 return False

@@ -20,6 +20,7 @@ V4 to V31 from `SPILL` on in the same order.
 from __future__ import annotations
 
 from emulator.engine.translate.encode import copy_b, copy_d, get_b, get_d, set_b, set_d
+from emulator.memory.interface import PAGE_SIZE
 
 EVICTED = (16, 17, 18, 25, 26, 27, 28)
 KEPT = tuple(n for n in range(31) if n not in EVICTED)
@@ -34,14 +35,16 @@ SLOTS = _VALUES_V - _SLOTS_V
 # Host scratch registers by purpose (see checks.py).
 BAD, META, LOW, HIGH, TEMP, TEMP2, VALUE = EVICTED
 
-# Virtual addresses inside Unicorn. Guest addresses have at most 56 bits (A64 code) or lie in a window
-# that a capability with canonical bounds allows, so no guest access reaches them.
-STATE = 0x0400 << 48
-TABLE = 0x0300 << 48
-SHADOW = 0x0200 << 48 | 0x45_0000
+# Virtual addresses inside Unicorn. Guest data are where bits 63:48 are all equal; A64 code's addresses are
+# made so or refused (contexts.py), C64 code's lie in a window with canonical bounds. So no guest access
+# reaches these. (contexts.py relies on bit 53 being clear in all of them, tags of both halves included.)
+STATE = 0x4004 << 48
+TABLE = 0x4002 << 48
+SHADOW = 0x4010 << 48 | 0x45_0000
 """Added to a sixteenth of an address: where its tag is. The low part keeps data and tags apart in the TLB."""
 CODE = 0x0001 << 48
-GUEST_TOP = 1 << 48
+POISONED = (1 << 64) - PAGE_SIZE
+"""The page that refused accesses are made to: its last byte. Never answered."""
 
 # Offsets in the state page.
 SPILL = 0x1000

@@ -22,8 +22,8 @@ _PAGES_WITH_SLOTS = 64
 
 
 def _slot(address: int) -> int:
-    """Where Unicorn remembers the translation of an address for branches that aren't direct or leave their page:
-    one of 4096 places, each for one translation."""
+    """Where Unicorn remembers the translation of an address, for branches that aren't direct or leave their
+    page: one of 4096 places, each for one translation."""
     mixed = address ^ address >> 6
     return mixed >> 6 & 0xFC0 | mixed & 0x3F
 

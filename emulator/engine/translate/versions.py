@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from emulator.engine.context import Context
 from emulator.engine.translate.block import Exit, Frame
+from emulator.engine.translate.contexts import family_of
 from emulator.engine.translate.facts import Facts, common, covers
 from morello_isa.capability import Capability
 
@@ -25,11 +26,13 @@ class Translation:
     """
 
     __slots__ = (
-        "checked", "domain", "facts", "host", "improved", "path", "pc", "places", "starts", "swaps", "tested",
+        "checked", "domain", "facts", "forms", "host", "improved", "path", "pc", "places", "starts", "swaps",
+        "tested",
     )  # fmt: skip
 
     def __init__(self, domain: Domain, pc: int, facts: Facts, tested: bool, path: int) -> None:
         self.domain = domain
+        self.forms = len(domain.changed_forms)
         self.pc = pc
         self.facts = facts
         self.tested = tested
@@ -51,23 +54,41 @@ class Translation:
 
 
 class Domain:
-    """The translations under one context; `anchor` is a PCC of that context, `window` where it may fetch."""
+    """The translations under one context in one code space; `anchor` is a PCC of that context, `window` where
+    it may fetch."""
 
-    __slots__ = ("anchor", "blocks", "context", "family", "frame", "general", "key", "plain", "window")
+    __slots__ = (
+        "anchor", "blocks", "changed_forms", "context", "family", "frame", "general", "key", "last_use",
+        "narrow", "plain", "space", "window",
+    )  # fmt: skip
 
     def __init__(
-        self, context: Context, plain: bool, exact: bool, anchor: Capability, window: tuple[int, int], table: int
+        self, context: Context, space: int, plain: bool, exact: bool, anchor: Capability,
+        window: tuple[int, int], table: int,
     ) -> None:  # fmt: skip
         self.window = window
         self.context = context
+        self.space = space
         self.plain = plain
         self.anchor = anchor
-        self.key = context, plain, exact
+        self.key = context, space, plain, exact
+        self.last_use = 0
+        """Number of the entry into translated code at which it was wanted last."""
         self.blocks: dict[int, list[Translation]] = {}
+        self.narrow: set[int] = set()
         self.general: set[int] = set()
-        """PCs of instructions whose quick form has failed."""
-        self.family = family_of(context, plain, exact)
-        self.frame = Frame(context, window, table, plain, exact, self.general)
+        self.changed_forms: list[int] = []
+        """PCs of instructions whose quick form has failed, as they became narrow and then general."""
+        self.family = family_of(context, space, plain, exact)
+        self.frame = Frame(context, window, table, plain, exact, self.narrow, self.general)
+
+    def other_form(self, pc: int) -> bool:
+        """Give an instruction another form, if there is one."""
+        if pc in self.general:
+            return False
+        (self.general if pc in self.narrow else self.narrow).add(pc)
+        self.changed_forms.append(pc)
+        return True
 
     def find(self, exit_: Exit) -> Translation | None:
         """The translation that an edge goes to, if a good one is there."""
@@ -112,11 +133,3 @@ def _shared(facts: Facts, versions: Iterable[Translation]) -> Facts:
     for version in versions:
         facts = common(facts, version.facts)
     return facts
-
-
-def family_of(context: Context, plain: bool, exact: bool) -> tuple[object, ...]:
-    """Contexts that translated code may pass between have equal families: they differ in PCC and C64 only."""
-    return (
-        plain, exact, context.el, context.bank, context.restricted, context.cctlr, context.cap_trap, context.fp_trap,
-        context.check_sp, context.ddc_tag, context.ddc_hi, context.ddc_base, context.ddc_limit,
-    )  # fmt: skip

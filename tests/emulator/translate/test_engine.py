@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from emulator.engine.translate.layout import SHADOW
 from emulator.faults import FaultKind, StopKind
 from emulator.memory.address_space import Area, Prot
 from emulator.memory.interface import Access
@@ -161,7 +162,7 @@ def test_memory_is_shared_with_slow_accesses() -> None:
 def test_an_error_of_the_host_comes_out_as_itself() -> None:
     fast = pair_of(["ldr x9, [csp]", "b #-4"])[1]
 
-    def fail(_va: int, _write: bool) -> int | None:
+    def fail(*_: object) -> int | None:
         raise OSError("the disk is gone")
 
     fast.space.direct = fail  # type: ignore[method-assign]
@@ -190,3 +191,16 @@ def test_iwasm_is_the_same_program_on_both_engines(tmp_path: Path) -> None:
         results.append((outcome, session.kernel.instructions, target.read_bytes()))
     assert results[0] == results[1]
     assert results[1][2].startswith(b"Hello")
+
+
+@pytest.mark.parametrize("top", [0x8000, 0x7FFF, 0xFFFF, 0x4010, 0xC010, 0x4004])
+def test_a_refused_address_reaches_nothing(top: int) -> None:
+    """Whatever the address of an access that fails its checks: no other memory is read or written instead."""
+    lines = ["ldr x9, [c8]", "str x9, [c8, #8]", "ldr x10, [csp, x8]", "nop", "b #-16"]
+    for address in (DATA + 0x40, SHADOW + (DATA >> 4) & (1 << 48) - 1, 0x1000):
+        pair = pair_of(lines)
+        for twin in pair:
+            twin.pe.write_x(8, top << 48 | address)
+        run(pair, 500)
+        same(pair)
+        assert len(pair[1].faults) >= 200
