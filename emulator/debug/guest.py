@@ -126,7 +126,8 @@ class Guest(ABC):
             engine = plan.stepping.engine
             # Taking an exception is the step of the instruction that raised it, which was counted already.
             is_inside = self.stop.cause in (StopCause.FAULT, StopCause.SYSCALL)
-            begun = int(is_inside or self.position > self.stop.position) if self.task is plan.stepping else 0
+            is_its_own = plan.stepping.tid == self.stop.tid
+            begun = int(is_its_own and (is_inside or self.position > self.stop.position))
             engine.stop_at = engine.pe.instructions + plan.steps - begun
         with self._ctrl_c_interrupts():
             self._resume.release()

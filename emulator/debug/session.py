@@ -234,6 +234,15 @@ class DebuggerCore(ABC):
                 return stop
         return stop
 
+    def select(self, tid: int) -> Thread:
+        """Look at another thread, and step that one. CommandError when there is none of that number."""
+        self.need_process()
+        for thread in self.guest.threads():
+            if thread.tid == tid:
+                self.guest.task = thread
+                return thread
+        raise CommandError(f"there is no thread {tid}; 'info threads' lists them")
+
     def finish(self) -> Stop:
         """Run until the function returns to its caller."""
         self.need_process()

@@ -46,6 +46,8 @@ WALK = (
     ("continue", "stopped: breakpoint 1"),
     ("backtrace", "walk.c:32"),
     ("frame 1", "walk.c:32"),
+    ("thread", "thread 100"),
+    ("frame 1", "walk.c:32"),
     ("list", "fill(slots[1], 15 + argc);"),
     ("disas", "strb w11, [c0, w10, sxtw]"),
     ("print x1", "= 18"),
@@ -100,6 +102,7 @@ MISTAKES = (
         "save",
     ),
     "symbols",
+    "thread 7",
 )
 """One wrong line for each command (quit takes anything)."""
 
@@ -194,6 +197,7 @@ def test_ctrl_c_stops_a_board(terminal: Callable[..., Terminal], spin: Path) -> 
     session.interrupt("stopped: interrupted")
     session.expect(PROMPT)
     session.command("print pc", "spin.elf`_start")
+    session.command("stepi 3", "stopped: stepped")
     session.command("rstepi 2", "stopped: back at instruction")
     session.send("quit\r")
     assert session.wait() == 0
