@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from emulator.board.boards import BOARDS, Board
+from emulator.board.boards import BOARDS, Board, at_time
 from emulator.board.console import FileBlock, StreamConsole, open_console
 from emulator.board.devices.base import Block, Console
 from emulator.board.fdt import BootInfo, board_tree, check_blob, to_blob
@@ -132,9 +132,12 @@ def make_system(
     disks: Mapping[int, Block],
     engine: str | MakeEngine | None,
     trace: Callable[[str, str], None] | None = None,
+    epoch: int | None = None,
 ) -> System:
-    """The board that the options ask for. Raises UserError."""
+    """The board that the options ask for, its clock at `epoch` or the host's time. Raises UserError."""
     board = BOARDS[options.board] if options.board else default_board(options.image)
+    if epoch is not None:
+        board = at_time(board, epoch)
     if disks and not any(d.block == 0 for d in board.devices):
         raise UserError(f"board {board.name} has no disk")
     return System(board, consoles=consoles, blocks=disks, engine=engine, trace=trace)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -123,7 +124,7 @@ def board_debugger(options: argparse.Namespace) -> BoardDebugger:
             "debug --boot: --trace, --dump-dtb and --dump-tags are for 'morello boot'", EXIT_EMULATOR_ERROR
         )
 
-    recipe = {name: getattr(options, name) for name in RECIPE}
+    recipe = {name: getattr(options, name) for name in RECIPE} | {"epoch": int(time.time())}
     names = {name: str(recipe[name]) for name in FILES_OF_BOARD if recipe[name]}
     return make_board_debugger(options, recipe, names)
 
@@ -139,7 +140,9 @@ def make_board_debugger(
 
     def start(consoles: Mapping[int, Console], engine: MakeEngine) -> tuple[System, Loaded]:
         disks = {number: OverlayBlock(disk) for number, disk in boot.open_disks(options).items()}
-        system = boot.make_system(options, consoles, disks, engine)
+        epoch = recipe["epoch"]
+        assert isinstance(epoch, int)
+        system = boot.make_system(options, consoles, disks, engine, epoch=epoch)
         return system, boot.load(system, options)
 
     consoles = boot.open_consoles(options)
@@ -155,7 +158,7 @@ def continued(path: str) -> DebuggerCore:
     def board(recipe: Mapping[str, object], names: Mapping[str, str]) -> BoardDebugger:
         options = boot_parser().parse_args([])
         for name, value in recipe.items():
-            if value is not None:
+            if value is not None and name in RECIPE:
                 setattr(options, name, value)
         return make_board_debugger(options, recipe, names)
 

@@ -38,7 +38,8 @@ class BoardRequest:
     """What to boot. `boot` makes the board with these consoles and engine, and loads the image.
 
     `status` gives exit status and sentence of an outcome. `options` are the recipe for a saved machine, as
-    options of `morello boot`; `names` are those of its files as the user knows them.
+    options of `morello boot` and the real-time clock's "epoch"; `names` are those of its files as the user
+    knows them.
     """
 
     boot: Callable[[Mapping[int, Console], MakeEngine], tuple[System, Loaded]]

@@ -281,6 +281,7 @@ def _board(fields: Fields, blobs: Blobs, make_board: MakeBoard) -> BoardDebugger
     rows = fields.object("options")
     options: dict[str, object] = {name: rows.maybe(name, rows.text) for name in _TEXTS_OF_BOARD}
     options |= {name: rows.maybe(name, rows.number) for name in _NUMBERS_OF_BOARD}
+    options["epoch"] = rows.number("epoch", 0, _MAX_SIGNED)
     if options["board"] not in (None, *BOARDS) or options["el"] not in (None, 1, 2, 3):
         raise DamagedError("it is of a board that isn't known here")
     for name in _CONSOLES_OF_BOARD:
