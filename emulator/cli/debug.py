@@ -1,4 +1,4 @@
-"""`morello debug`: run a Linux program, or with --boot a board, under the debugger."""
+"""`morello debug`: run a Linux program, or with --boot a board, or a saved machine, under the debugger."""
 
 from __future__ import annotations
 
@@ -176,7 +176,7 @@ def work(debugger: DebuggerCore, lines: Sequence[str], batch: bool) -> int:
         if not hasattr(debugger, "guest"):
             debugger.start()
             if not batch:
-                print(f"{debugger.name} is loaded; 'run' starts it, 'help' lists the commands", flush=True)
+                print(debugger.greeting, flush=True)
         else:
             shell.execute("context")
         shell.run_lines(lines)

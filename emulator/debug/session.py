@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -41,6 +42,8 @@ MAX_PEEK = 1 << 20
 _STEP_LIMIT = 20_000
 """Instructions of one source line after which `step` gives up looking for its end."""
 CALLS = ("BL", "BLR")
+_COLLECT_EVERY = 16
+"""Guests."""
 
 
 class DebuggerCore(ABC):
@@ -54,6 +57,7 @@ class DebuggerCore(ABC):
         self.checkpoints: dict[int, int] = {}
         """Number -> position."""
         self._next_checkpoint = 1
+        self._ended = 0
         self.modified = False
         """The user has changed registers or memory since the program was loaded."""
         self.allow_repeat = False
@@ -97,6 +101,11 @@ class DebuggerCore(ABC):
     def name(self) -> str:
         """What is debugged, for messages."""
 
+    @property
+    def greeting(self) -> str:
+        """What to say when it is loaded."""
+        return f"{self.name} is loaded; 'run' starts it, 'help' lists the commands"
+
     @abstractmethod
     def make_guest(self) -> Guest:
         """A new run, not started."""
@@ -133,6 +142,10 @@ class DebuggerCore(ABC):
     def _end_guest(self) -> None:
         if hasattr(self, "guest"):
             self.guest.abandon()
+            self._ended += 1
+            if self._ended % _COLLECT_EVERY == 0:
+                # A guest is full of cycles, and each has some gigabytes of addresses.
+                gc.collect()
 
     def close(self) -> None:
         """End the guest and give everything back."""
