@@ -84,6 +84,7 @@ def on_board(image: Image, engine: str, repetitions: int) -> System:
     if image.loop.fills:
         system.physical.write_bytes(HEAP, heap_bytes())
     system.start(loaded.entry, x0=repetitions)
+    system.pe.sysregs.values["TCR_EL3"] |= _TBI
     return system
 
 

@@ -33,8 +33,8 @@ _RECURSION_LIMIT = 8
 _CHUNK = 1_000_000
 _INTERACTIVE_CHUNK = 200_000
 _DAIF_I = 2
-ENGINES = ("reference", "fast")
-DEFAULT_ENGINE = "reference"
+ENGINES = ("fast", "reference")
+DEFAULT_ENGINE = "fast"
 INTERRUPTS = (FaultKind.IRQ, FaultKind.FIQ, FaultKind.SERROR)
 
 

@@ -95,7 +95,7 @@ def _prediction(source: int, wrong: int) -> list[int]:
 
 
 def _look_up(table: int, source: int) -> list[int]:
-    """TEMP2 := the host address of a target in the table, if HIGH becomes 0. Entries: value, metadata, host."""
+    """TEMP2 := the host address of a target in the table, if HIGH becomes 0."""
     return [
         a64.eor_lsr(TEMP, source, source, 12), a64.and_imm(TEMP, TEMP, TABLE_ENTRIES - 1 << 2),
         *a64.mov_imm(TEMP2, TABLE + table * TABLE_BYTES), a64.add(TEMP2, TEMP2, TEMP, 3),
