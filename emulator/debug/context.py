@@ -118,7 +118,7 @@ def state(debugger: DebuggerCore, task: Thread) -> str:
     mode = "C64" if pe.pstate.c64 else "A64"
     if isinstance(debugger, BoardDebugger):
         mode = f"EL{pe.pstate.el}, {mode}"
-    if task.process.abi.is_purecap:
+    if isinstance(debugger, BoardDebugger) or task.process.abi.is_purecap:
         mode += ", Restricted" if pe.is_restricted else ", Executive"
     flags = "".join(n if pe.nzcv >> b & 1 else "-" for n, b in zip("NZCV", (3, 2, 1, 0), strict=True))
     thread = "core 0" if isinstance(debugger, BoardDebugger) else f"thread {task.tid}"

@@ -112,8 +112,8 @@ def terminal(tmp_path: Path) -> Iterator[Callable[..., Terminal]]:
     """`terminal(folder, arguments…)`, ended after the test."""
     started: list[Terminal] = []
 
-    def start(folder: Path, *arguments: str) -> Terminal:
-        started.append(Terminal(folder, *arguments))
+    def start(folder: Path, *arguments: str, **options: str) -> Terminal:
+        started.append(Terminal(folder, *arguments, **options))
         return started[-1]
 
     yield start
@@ -226,3 +226,19 @@ def test_files_complete(terminal: Callable[..., Terminal], folder: Path) -> None
     session.expect("lf")
     session.send("\x03quit\r")
     assert session.wait() == 0
+
+
+@pytest.mark.parametrize(("last", "status"), [("quit", 137), ("continue", 139)])
+def test_a_run_enters_the_debugger_at_its_fault(
+    terminal: Callable[..., Terminal], folder: Path, last: str, status: int
+) -> None:
+    session = terminal(folder, "--debug-on-fault", "--root", ".", "./walk", "a", "b", command="run")
+    session.expect("1 byte at 0x40000050 is past the end by 1")
+    session.expect(PROMPT)
+    session.command("print length(c0)", "= 16")
+    session.command("whence c0", "returned by the system call mmap")
+    session.send(f"{last}\r")
+    if last == "continue":
+        session.expect("stopped: killed by SIGSEGV")
+        session.send("quit\r")
+    assert session.wait() == status
