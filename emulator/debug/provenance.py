@@ -59,6 +59,8 @@ _MEMORY = re.compile(r"\[(\w+)(?:, ([^\]]+))?\](!)?(?:, (.+))?$")
 _INDEX = re.compile(r"([xw])(\d+|zr)(?:, (lsl|sxtw|uxtw|sxtx)(?: #(\d+))?)?$")
 _CAPABILITY = re.compile(r"c(\d+)$")
 _LOAD_AND_STORE = ("swp", "cas")
+_LEAVING = frozenset(("svc", "hvc", "smc", "brk", "hlt", "udf", "eret", "mrs", "msr"))
+"""Mnemonics after which registers may hold anything."""
 
 
 @dataclass(slots=True)
@@ -88,6 +90,8 @@ class Shape:
     literal: int | None
     is_branch: bool
     is_move_to_system: bool
+    is_plain: bool
+    """Makes no capability and moves none; at most it turns some into numbers."""
 
 
 @lru_cache(maxsize=65536)
@@ -120,6 +124,9 @@ def shape_of(word: int, pc: int, c64: bool) -> Shape:
         literal,
         is_branch,
         mnemonic == "msr",
+        not any(key is not None for key in (*keys, *sources))
+        and not (found is not None and (found[3] or found[4]))
+        and mnemonic not in _LEAVING,
     )
 
 
@@ -174,6 +181,9 @@ class Recorder:
         if task.tid not in self._last:
             self._start(task)
         shape = shape_of(word, pc, pe.pstate.c64)
+        if shape.is_plain and self._system_calls:
+            # Numbers that replaced capabilities are seen with the next instruction that isn't plain.
+            return None
         address = _address(pe, shape) if shape.is_load or shape.is_store else 0
         call = ""
         if word == SVC and self._system_calls:
