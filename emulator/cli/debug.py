@@ -48,6 +48,7 @@ def parser() -> argparse.ArgumentParser:
         "--allow-repeat", action="store_true", help="going back may repeat the program's changes to files"
     )
     add_options(p)
+    p.set_defaults(engine="reference")
     return p
 
 
@@ -95,7 +96,7 @@ def main(argv: Sequence[str]) -> int:
     else:
         arguments = parser().parse_args(argv)
         saved = is_saved(arguments.program)
-        debugger = continued(arguments.program) if saved else program_debugger(arguments)
+        debugger = continued(arguments.program, arguments.engine) if saved else program_debugger(arguments)
     lines: list[str] = []
     for option, value in arguments.script:
         lines += script_lines(value) if option == "-x" else [value]
@@ -110,7 +111,7 @@ def program_debugger(arguments: argparse.Namespace) -> Debugger:
         raise UserError("debug: --boot comes before the options of the board", EXIT_EMULATOR_ERROR)
     from emulator.debug.session import Debugger
 
-    debugger = Debugger(request_of(arguments), options_of(arguments))
+    debugger = Debugger(request_of(arguments), options_of(arguments), arguments.engine)
     debugger.allow_repeat = arguments.allow_repeat
     return debugger
 
@@ -147,10 +148,11 @@ def make_board_debugger(
 
     consoles = boot.open_consoles(options)
     limit = options.max_instructions
-    return BoardDebugger(BoardRequest(start, boot.exit_status, consoles, limit, recipe, names))
+    request = BoardRequest(start, boot.exit_status, consoles, limit, recipe, names, options.engine)
+    return BoardDebugger(request)
 
 
-def continued(path: str) -> DebuggerCore:
+def continued(path: str, engine: str = "reference") -> DebuggerCore:
     """The debugger of a saved machine, standing where that was saved. Raises UserError."""
     from emulator.cli.boot import boot_parser
     from emulator.debug.saving import resume_saved
@@ -160,9 +162,10 @@ def continued(path: str) -> DebuggerCore:
         for name, value in recipe.items():
             if value is not None and name in RECIPE:
                 setattr(options, name, value)
+        options.engine = engine
         return make_board_debugger(options, recipe, names)
 
-    return resume_saved(path, board)
+    return resume_saved(path, board, engine)
 
 
 def work(debugger: DebuggerCore, lines: Sequence[str], batch: bool) -> int:

@@ -12,7 +12,7 @@ from emulator.board.outcome import Outcome
 from emulator.board.system import INTERRUPTS, MakeEngine, System
 from emulator.debug.board_streams import BoardLog, Inputs, ReplayedConsole
 from emulator.debug.board_target import BoardProgram, BoardThread
-from emulator.debug.engine import DebugEngine
+from emulator.debug.engine import DebugEngine, debug_engine
 from emulator.debug.guest import LONGEST_RUN, Guest
 from emulator.debug.stops import ANY, CatchKind, Stop, StopCause
 from emulator.explain import explain
@@ -48,6 +48,8 @@ class BoardRequest:
     max_instructions: int | None
     options: Mapping[str, object]
     names: Mapping[str, str]
+    engine: str | None = None
+    """See `debug_engine`."""
 
     @property
     def name(self) -> str:
@@ -89,8 +91,10 @@ class BoardGuest(Guest):
         request = self._request
         consoles = {n: ReplayedConsole(n, self._log, outside) for n, outside in request.consoles.items()}
 
+        make = debug_engine(request.engine)
+
         def engine(pe: Pe, memory: Mmu, handler: Callable[[Pe, PeFault], None]) -> DebugEngine:
-            return DebugEngine(pe, memory, handler, self)
+            return make(pe, memory, handler, self)
 
         system, loaded = request.boot(consoles, engine)
         self.system = system

@@ -120,7 +120,7 @@ class Guest(ABC):
         for engine in self._engines():
             engine.observe(self.observing)
             engine.stop_at = None
-            engine.forget_code()
+            engine.take_account()
             engine.was_restricted = engine.pe.is_restricted
         if plan.stepping is not None and isinstance(plan.stepping.engine, DebugEngine):
             engine = plan.stepping.engine

@@ -175,15 +175,15 @@ def _save_board(debugger: DebuggerCore, path: str) -> int:
 # -- going on -----------------------------------------------------------------------------------------
 
 
-def resume_saved(path: str, make_board: MakeBoard) -> DebuggerCore:
-    """A debugger that stands where the saved one stood. Raises UserError."""
+def resume_saved(path: str, make_board: MakeBoard, engine: str = "reference") -> DebuggerCore:
+    """A debugger that stands where the saved one stood, on an engine of `debug_engine`. Raises UserError."""
     fields, blobs = read(path)
     try:
         kind = fields.text("kind")
         if kind not in ("program", "board"):
             raise DamagedError(f"it holds a '{kind}'")
         debugger: DebuggerCore
-        debugger = _program(fields, blobs) if kind == "program" else _board(fields, blobs, make_board)
+        debugger = _program(fields, blobs, engine) if kind == "program" else _board(fields, blobs, make_board)
         stop = Stop(StopCause(fields.text("cause")), "", fields.number("position", 0, _MAX_SIGNED))
         checkpoints = dict(_pairs(fields, "checkpoints"))
         points = [_read_point(row) for row in fields.objects("points")]
@@ -218,7 +218,7 @@ def _pairs(fields: Fields, name: str) -> Iterator[tuple[int, int]]:
         yield row[0], row[1]
 
 
-def _program(fields: Fields, blobs: Blobs) -> Debugger:
+def _program(fields: Fields, blobs: Blobs, engine: str) -> Debugger:
     grants, trees = [], []
     for row in fields.objects("grants"):
         guest = row.text("guest")
@@ -240,7 +240,7 @@ def _program(fields: Fields, blobs: Blobs) -> Debugger:
         directory,
         place,
     )
-    debugger = Debugger(request, options)
+    debugger = Debugger(request, options, engine)
     debugger.layout = layout
     _read_streams(debugger, fields.object("streams"), blobs)
     return debugger

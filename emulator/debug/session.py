@@ -465,8 +465,10 @@ class Debugger(DebuggerCore):
 
     guest: LinuxGuest
 
-    def __init__(self, request: Request, options: Options | None = None) -> None:
+    def __init__(self, request: Request, options: Options | None = None, engine: str = "reference") -> None:
+        """`engine` (of `debug_engine`) counts; that of the options is for runs without a debugger."""
         super().__init__()
+        self.engine = engine
         self.request = request
         self.streams = Streams()
         self.options = options if options is not None else Options()
@@ -491,7 +493,7 @@ class Debugger(DebuggerCore):
         self.streams.rewind()
         if self.layout is not None and (not hasattr(self, "guest") or self.guest.unrepeatable):
             self.layout.write()
-        return LinuxGuest(self._maker(), self.streams)
+        return LinuxGuest(self._maker(), self.streams, self.engine)
 
     def _maker(self) -> MakeSession:
         options = copy.copy(self.options)
