@@ -47,6 +47,7 @@ def add_options(p: argparse.ArgumentParser) -> None:
     p.add_argument("--env", metavar="NAME=VALUE", action="append", default=[], help="set a guest variable")
     p.add_argument("--abi", choices=("full", "transitional", "newer"), default="full", help="purecap ABI")
     p.add_argument("--engine", choices=("fast", "reference"), default="fast", help="how instructions execute")
+    p.add_argument("--no-cache", action="store_true", help="neither read nor keep translations on disk")
     p.add_argument(
         "--max-instructions", metavar="N", type=positive_count, help="stop with status 124 after N"
     )
@@ -125,6 +126,9 @@ def main(argv: Sequence[str]) -> int:
         outcome = session.kernel.run()
     except KeyboardInterrupt:
         return 130
+    finally:
+        if session.translations is not None:
+            session.translations.save()
     if arguments.stats or arguments.stats_json:
         from emulator.cli import statistics
 
@@ -176,6 +180,12 @@ def _library_directories(arguments: argparse.Namespace) -> list[str]:
     return [part for item in arguments.library_path for part in item.split(":") if part]
 
 
+def _cache_folder() -> Path:
+    from emulator.engine.translate.cache import default_folder
+
+    return default_folder()
+
+
 def options_of(arguments: argparse.Namespace) -> Options:
     """How to run it, from the command line."""
     from emulator.linux.abi import Profile
@@ -184,6 +194,7 @@ def options_of(arguments: argparse.Namespace) -> Options:
 
     options = Options(
         engine=arguments.engine,
+        translations=None if arguments.no_cache or arguments.engine != "fast" else _cache_folder(),
         max_instructions=arguments.max_instructions,
         real_time=arguments.real_time,
         profile=Profile(arguments.abi),

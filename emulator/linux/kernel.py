@@ -11,6 +11,7 @@ import random
 import select
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TextIO
 from weakref import WeakValueDictionary
 
@@ -48,6 +49,8 @@ class Options:
 
     engine: str = "fast"
     """"fast": translated code, or "reference": one instruction at a time."""
+    translations: Path | None = None
+    """Folder where the fast engine keeps translations beyond this run, if any."""
     max_instructions: int | None = None
     memory_limit: int = DEFAULT_MEMORY
     real_time: bool = False

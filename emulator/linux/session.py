@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from emulator.engine.api import Engine, ExceptionHandler
 from emulator.faults import MemoryAbort
@@ -24,6 +24,9 @@ from emulator.memory.address_space import AddressSpace
 from emulator.memory.interface import Memory
 from emulator.state.pe import Pe
 from morello_isa.errors import EXIT_CANNOT_EXECUTE, EXIT_NOT_FOUND, UserError
+
+if TYPE_CHECKING:
+    from emulator.engine.translate.cache import TranslationCache
 
 HOST_ONLY = ("/proc/", "/dev/", "/sys/")
 """Naming a file there grants nothing: the guest has its own."""
@@ -172,9 +175,31 @@ class Session:
         self.view = build_view(request)
         tracer = Tracer(self.errors) if trace else observer
         options = options or Options()
+        self.translations: TranslationCache | None = None
+        if engines is None and options.engine == "fast" and options.translations is not None:
+            engines = self._engines_with_cache(options.translations, request.program)
         engines = engines or ENGINES[options.engine]
         self.kernel = Kernel(self.view, engines, options, self.errors, tracer)
         self.process = self._first_process(request, streams)
+
+    def _engines_with_cache(self, folder: Path, program: str) -> EngineFactory:
+        """Fast engines that share the translations of this program on disk."""
+        from emulator.engine.translate.cache import TranslationCache
+        from emulator.engine.translate.engine import FastEngine
+
+        try:
+            content = Path(program).read_bytes()
+        except OSError:  # a path of the guest
+            content = program.encode()
+        cache = self.translations = TranslationCache(folder, content)
+
+        def make(pe: Pe, memory: Memory, on_exception: ExceptionHandler) -> Engine:
+            assert isinstance(memory, AddressSpace)
+            engine = FastEngine(pe, memory, on_exception)
+            engine.cache = cache
+            return engine
+
+        return make
 
     def _first_process(self, request: Request, streams: tuple[int, int, int]) -> Process:
         kernel = self.kernel

@@ -13,7 +13,7 @@ from emulator.engine.context import CCTLR_PCCBO
 from emulator.engine.operands import Operands
 from emulator.engine.translate import encode as a64
 from emulator.engine.translate.arithmetic import named_vectors, register_fields
-from emulator.engine.translate.block import LOAD, STORE, BlockCode
+from emulator.engine.translate.block import BlockCode
 from emulator.engine.translate.emit_jump import branch_to_register
 from emulator.engine.translate.layout import (
     EVICTED,
@@ -27,6 +27,7 @@ from emulator.engine.translate.layout import (
     set_meta,
     set_tag,
 )
+from emulator.engine.translate.stretch import LOAD, STORE
 from emulator.semantics.jump import link_capability
 from emulator.state.registers import VECTORS_OFFSET
 from morello_isa import base

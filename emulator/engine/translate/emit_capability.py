@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from emulator.engine.translate import encode as a64
-from emulator.engine.translate.block import LOAD_CAPABILITY, STORE_CAPABILITY, BlockCode
+from emulator.engine.translate.block import BlockCode
 from emulator.engine.translate.checks import SEALED_FIELD, add_verdict
 from emulator.engine.translate.emit_base import link
 from emulator.engine.translate.emit_jump import branch_to_register
@@ -26,6 +26,7 @@ from emulator.engine.translate.layout import (
     set_tag,
     set_value,
 )
+from emulator.engine.translate.stretch import LOAD_CAPABILITY, STORE_CAPABILITY
 from emulator.semantics.table import ROW_SEMANTICS
 from morello_isa.capability import MASK64, Capability
 from morello_isa.decode import Instruction

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from emulator.engine.translate import encode as a64
-from emulator.engine.translate.block import BlockCode, Exit, ExitKind
+from emulator.engine.translate.block import BlockCode
+from emulator.engine.translate.exits import Exit, ExitKind
 from emulator.engine.translate.layout import (
     ASK_BAD,
     ASK_META,
     ASK_VALUE,
     BAD,
     HIGH,
+    LOW,
     META,
     STATE,
     TABLE,
@@ -29,8 +31,6 @@ SENTRY = int(ObjectType.RB) << 31
 NO_ADDRESS = 2
 """A value that no branch target in a table or prediction has."""
 PREDICTIONS = 2
-PREDICTED_JUMPS = 1
-"""A computed jump has either one target or many."""
 _VENEER_REGISTERS = (16, 17)
 """Jumps to them are calls of other libraries (PLT)."""
 PREDICTED_BRANCH = 6
@@ -64,7 +64,7 @@ def branch_to_register(
         wrong = HIGH
     predictions = []
     carries = jump and n not in _VENEER_REGISTERS
-    for _ in range(PREDICTED_JUMPS if carries else PREDICTIONS):
+    for _ in range(0 if carries else PREDICTIONS):
         predictions.append(len(block.words))
         block.emit(*_prediction(source, wrong))
     exit_ = Exit(
@@ -73,14 +73,15 @@ def branch_to_register(
     )  # fmt: skip
     if carries:
         exit_.table, exit_.facts = block.jump_facts()
+        exit_.facts_only = exit_.table != block.table
     # Until the predictions are in use, the table isn't asked.
     block.to_cold.append((len(block.words), len(block.cold)))
     block.emit(a64.b(0))
     if not capability:
         block.emit(*a64.mov_imm(META, block.context.pcc_hi))
-    block.emit(*_look_up(exit_.table, source))
-    block.to_cold.append((len(block.words), len(block.cold)))
-    block.emit(a64.cbnz(HIGH, 0), a64.ret(TEMP2))
+    if capability and exit_.facts_only:
+        block.words[hi_at : hi_at + 4] = a64.mov_imm_full(TEMP2, block.context.pcc_hi)
+    _look_up(block, exit_, source, wrong)
     block.cold += [*a64.mov_imm(TEMP, STATE), a64.str_(source, TEMP, ASK_VALUE)]
     if not capability:
         block.cold += a64.mov_imm(META, block.context.pcc_hi)
@@ -94,15 +95,20 @@ def _prediction(source: int, wrong: int) -> list[int]:
     return [*constant, a64.eor(TEMP, TEMP, source), a64.orr(TEMP, TEMP, wrong), a64.cbz(TEMP, 4)]
 
 
-def _look_up(table: int, source: int) -> list[int]:
-    """TEMP2 := the host address of a target in the table, if HIGH becomes 0."""
-    return [
-        a64.eor_lsr(TEMP, source, source, 12), a64.and_imm(TEMP, TEMP, TABLE_ENTRIES - 1 << 2),
-        *a64.mov_imm(TEMP2, TABLE + table * TABLE_BYTES), a64.add(TEMP2, TEMP2, TEMP, 3),
-        a64.ldr(TEMP, TEMP2), a64.eor(TEMP, TEMP, source), a64.orr(HIGH, BAD, TEMP),
-        a64.ldr(TEMP, TEMP2, 8), a64.eor(TEMP, TEMP, META), a64.orr(HIGH, HIGH, TEMP),
-        a64.ldr(TEMP2, TEMP2, 16),
-    ]  # fmt: skip
+def _look_up(block: BlockCode, exit_: Exit, source: int, wrong: int) -> None:
+    """Go where the table says, or, if it doesn't, to the cold part. Entries: value, metadata, host."""
+    block.emit(a64.eor_lsr(TEMP, source, source, 12), a64.and_imm(TEMP, TEMP, TABLE_ENTRIES - 1 << 2))
+    block.emit(*a64.mov_imm(TEMP2, TABLE + exit_.table * TABLE_BYTES), a64.add(TEMP2, TEMP2, TEMP, 3))
+    block.emit(a64.ldr(TEMP, TEMP2), a64.eor(TEMP, TEMP, source))
+    if exit_.facts_only:
+        block.emit(a64.orr(HIGH, wrong, TEMP))
+    else:
+        block.emit(a64.orr(HIGH, BAD, TEMP))
+        block.emit(a64.ldr(TEMP, TEMP2, 8), a64.eor(TEMP, TEMP, META), a64.orr(HIGH, HIGH, TEMP))
+    block.emit(a64.ldr(TEMP2, TEMP2, 16), a64.sub(TEMP, a64.XZR, HIGH), a64.orr(TEMP, TEMP, HIGH))
+    block.to_cold.append((len(block.words), len(block.cold)))
+    block.emit(a64.adr(LOW), a64.and_asr(LOW, LOW, TEMP, 63), a64.bic_asr(TEMP2, TEMP2, TEMP, 63))
+    block.emit(a64.orr(TEMP2, TEMP2, LOW), a64.ret(TEMP2))
 
 
 def table_index(value: int) -> int:

@@ -66,6 +66,11 @@ def bic(d: int, n: int, m: int) -> int:
     return 0x8A200000 | m << 16 | n << 5 | d
 
 
+def and_asr(d: int, n: int, m: int, shift: int) -> int:
+    """Xd = Xn & (Xm asr shift)."""
+    return 0x8A800000 | m << 16 | shift << 10 | n << 5 | d
+
+
 def bic_asr(d: int, n: int, m: int, shift: int) -> int:
     """Xd = Xn & ~(Xm asr shift)."""
     return 0x8AA00000 | m << 16 | shift << 10 | n << 5 | d
@@ -337,8 +342,15 @@ def ret(n: int) -> int:
     return 0xD65F0000 | n << 5
 
 
+def adr(d: int) -> int:
+    """Xd = address of this word plus a distance (see `retarget`)."""
+    return 0x10000000 | d
+
+
 def retarget(word: int, distance: int) -> int | None:
-    """The same direct branch with another distance in bytes, or None when it doesn't reach."""
+    """The same direct branch or ADR with another distance in bytes, or None when it doesn't reach."""
+    if word & 0x9F000000 == 0x10000000:
+        return word & 31 | 0x10000000 | (distance >> 2 & 0x7FFFF) << 5 if abs(distance) < 1 << 20 else None
     if word & 0x7C000000 == 0x14000000:
         return word & ~0x3FFFFFF | distance >> 2 & 0x3FFFFFF if abs(distance) < 1 << 27 else None
     if word & 0x7E000000 == 0x36000000:

@@ -13,13 +13,16 @@ from typing import TYPE_CHECKING
 from emulator.engine.context import Context
 from emulator.engine.reference import ReferenceEngine
 from emulator.engine.translate import encode as a64
-from emulator.engine.translate.block import COLD, BlockCode, Exit, ExitKind
+from emulator.engine.translate.block import BlockCode
+from emulator.engine.translate.cache import TranslationCache, translation_key
 from emulator.engine.translate.contexts import family_of, is_canonical, is_translatable, plain_permissions
+from emulator.engine.translate.draft import Draft
 from emulator.engine.translate.emit_jump import (
     PREDICTED_BRANCH,
     SENTRY,
     table_index,
 )
+from emulator.engine.translate.exits import Exit, ExitKind
 from emulator.engine.translate.facts import Fact, Facts, covers
 from emulator.engine.translate.host import CodeHost
 from emulator.engine.translate.layout import (
@@ -37,6 +40,7 @@ from emulator.engine.translate.layout import (
     TARGET,
 )
 from emulator.engine.translate.registers import StatePage
+from emulator.engine.translate.stretch import COLD
 from emulator.engine.translate.translator import is_leaf, translate
 from emulator.engine.translate.versions import LONGEST_PATH, Domain, Translation
 from emulator.faults import MemoryAbort, PeFault
@@ -64,13 +68,15 @@ class Counters:
     """What `--stats` tells about translation."""
 
     __slots__ = (
-        "asks", "blocks", "entries", "faults", "flushes", "host_words", "indirect", "instructions", "links",
-        "seconds", "singles",
+        "asks", "blocks", "cached", "entries", "faults", "flushes", "host_words", "indirect", "instructions",
+        "links", "seconds", "singles",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self.blocks = self.instructions = self.host_words = 0
         """Translated stretches, guest instructions in them, host words made of them."""
+        self.cached = 0
+        """Stretches of which the translation was on disk."""
         self.seconds = 0.0
         """Spent on that."""
         self.entries = self.singles = self.faults = self.indirect = 0
@@ -106,6 +112,8 @@ class FastEngine(ReferenceEngine):
         super().__init__(pe, memory, on_exception)
         self.space = memory
         self.counters = Counters()
+        self.cache: TranslationCache | None = None
+        """Where translations are kept beyond this run."""
         self._code: CodeHost | None = None
         self._exits: list[tuple[Translation, Exit] | None] = [None]
         self._order: list[int] = []
@@ -114,7 +122,6 @@ class FastEngine(ReferenceEngine):
         self._free_tables = list(range(TABLES))
         self._by_meta: dict[tuple[object, ...], Domain] = {}
         self._failures: dict[int, int] = {}
-        self._revision = -1
         self._page = StatePage(pe)
         self._q = self._page.q
         self._drop = False
@@ -256,36 +263,78 @@ class FastEngine(ReferenceEngine):
             first = self.memory.fetch(pc)
         except (PeFault, MemoryAbort):
             return None
-        block = BlockCode(
-            self.pe, self.memory, domain.frame, _Ways(self, domain), pc, empty.facts, empty.tested, empty.path
-        )
-        translate(block, first, self.fetch_ahead)
-        if not self._place(block, empty, near):
+        draft = self._known_draft(domain, empty, first) or self._draft(domain, empty, first)
+        if not self._place(draft, empty, near):
             self._drop = True
             return None
         counters = self.counters
         counters.blocks += 1
-        counters.instructions += len(block.starts)
-        counters.host_words += len(block.words) + len(block.cold)
+        counters.instructions += len(draft.starts)
+        counters.host_words += len(draft.words) + len(draft.cold)
         counters.seconds += perf_counter() - started
         return empty
 
-    def _place(self, block: BlockCode, made: Translation, near: Exit | None) -> bool:
-        """Write the code of a block down, its exits linked or with stubs. False if there is no room."""
+    def _draft(self, domain: Domain, empty: Translation, first: int) -> Draft:
+        """Translate, and keep the result."""
+        block = BlockCode(
+            self.pe,
+            self.memory,
+            domain.frame,
+            _Ways(self, domain),
+            empty.pc,
+            empty.facts,
+            empty.tested,
+            empty.path,
+        )
+        draft = translate(block, first, self.fetch_ahead)
+        if self.cache is not None:
+            self.cache.put(self._cache_key(domain, empty), draft)
+        return draft
+
+    @staticmethod
+    def _cache_key(domain: Domain, empty: Translation) -> bytes:
+        return translation_key(
+            domain.digest, empty.pc, empty.facts, empty.tested, empty.path, len(domain.changed_forms)
+        )
+
+    def _known_draft(self, domain: Domain, empty: Translation, first: int) -> Draft | None:
+        """The translation from the cache, if it is of these instructions and of tables that are there."""
+        if self.cache is None:
+            return None
+        draft = self.cache.get(self._cache_key(domain, empty))
+        if draft is None or draft.guest[0] != first:
+            return None
+        fetch = self.fetch_ahead
+        for (_, pc, _), word in zip(draft.starts, draft.guest, strict=True):
+            if fetch(pc) != word:
+                return None
+        for _, exit_ in draft.exits:
+            if exit_.kind is ExitKind.INDIRECT and self.table_for(domain, exit_.facts) != (
+                exit_.table,
+                exit_.facts,
+            ):
+                return None
+        self.counters.cached += 1
+        return draft
+
+    def _place(self, draft: Draft, made: Translation, near: Exit | None) -> bool:
+        """Write the code of a stretch down, its exits linked or with stubs. False if there is no room."""
         code = self._code or self._open()
-        words, cold, domain = block.words, block.cold, made.domain
+        words, cold, domain = draft.words, draft.cold, made.domain
         exact = domain.frame.exact
         test_at = len(cold)
         if exact or not made.tested:
             cold.append(a64.get_d(BAD, *LEFT_LANE))
             if exact:
-                cold.append(a64.add_imm(BAD, BAD, -len(block.starts)))
-            block.leave_cold(a64.tbnz63(BAD, 0), Exit(ExitKind.BUDGET, made.pc, 0))
-            cold.append(0)
-        # A call's target is a place of its own; the facts that an edge carries tell it from a call.
-        follows = near is not None and near.kind is ExitKind.EDGE and not near.call
-        cold_bytes = 4 * (len(cold) + _STUB_WORDS * len(block.exits))
-        places = code.places.allocate(4 * len(words), cold_bytes, near.site if near else None, follows)
+                cold.append(a64.add_imm(BAD, BAD, -len(draft.starts)))
+            draft.exits.append((COLD + len(cold), Exit(ExitKind.BUDGET, made.pc, 0)))
+            cold += a64.tbnz63(BAD, 0), 0
+        cold_bytes = 4 * (len(cold) + _STUB_WORDS * len(draft.exits))
+        neighbour = domain.neighbour(made.pc)
+        follows = neighbour is not None or (near is not None and near.kind is ExitKind.EDGE and not near.call)
+        if neighbour is None and near is not None:
+            neighbour = near.site
+        places = code.places.allocate(4 * len(words), cold_bytes, neighbour, follows)
         if places is None or self._drop:
             return False
         hot_at, cold_at = places
@@ -293,11 +342,11 @@ class FastEngine(ReferenceEngine):
         if len(cold) > test_at:
             made.checked = cold_at + 4 * test_at
             cold[-1] = a64.b(hot_at - (cold_at + 4 * len(cold) - 4))
-        made.starts = [hot_at + 4 * at for at, _, _ in block.starts]
-        made.places = [(pc, ahead) for _, pc, ahead in block.starts]
-        made.swaps = {hot_at + 4 * at: named for at, named in block.swaps.items()}
-        domain.blocks.setdefault(made.pc, []).append(made)
-        for at, to in block.to_cold:
+        made.starts = [hot_at + 4 * at for at, _, _ in draft.starts]
+        made.places = [(pc, ahead) for _, pc, ahead in draft.starts]
+        made.swaps = {hot_at + 4 * at: named for at, named in draft.swaps.items()}
+        domain.add(made)
+        for at, to in draft.to_cold:
             word = a64.retarget(words[at], cold_at + 4 * to - (hot_at + 4 * at))
             assert word is not None
             words[at] = word
@@ -305,7 +354,7 @@ class FastEngine(ReferenceEngine):
         def address(at: int) -> int:
             return hot_at + 4 * at if at < COLD else cold_at + 4 * (at - COLD)
 
-        for at, exit_ in block.exits:
+        for at, exit_ in draft.exits:
             site = exit_.site = address(at)
             exit_.predictions = tuple(address(p) for p in exit_.predictions)
             exit_.gate, exit_.hi_at = address(exit_.gate), address(exit_.hi_at)
@@ -351,9 +400,7 @@ class FastEngine(ReferenceEngine):
                 host = self._edge(code, translation.domain, exit_)
             elif not self._q[ASK_BAD >> 3]:
                 host = self._jump(code, translation.domain, exit_)
-            if self._revision != self.space.revision:
-                self._revision = self.space.revision
-                code.forget_pages()
+            code.renew_view(self.space.revision)
         return code.leave_asked[translation.domain.plain] if host is None else host
 
     def _edge(self, code: CodeHost, domain: Domain, exit_: Exit) -> int | None:
@@ -393,6 +440,8 @@ class FastEngine(ReferenceEngine):
 
     def _remember(self, code: CodeHost, exit_: Exit, value: int, hi: int, target: Translation) -> None:
         """Enter a branch target in the table and in the site's predictions."""
+        if exit_.facts_only and hi != exit_.hi:
+            return
         at = table_index(value)
         table = code.tables[exit_.table]
         host = target.checked if target.domain.frame.exact else target.host
@@ -421,9 +470,7 @@ class FastEngine(ReferenceEngine):
         assert code is not None
         plain = translation.domain.plain
         capabilities = not plain and translation.domain.context.cap_trap is None
-        if self._revision != self.space.revision or code.capabilities != capabilities:
-            self._revision, code.capabilities = self.space.revision, capabilities
-            code.forget_pages()
+        code.use_view((self.space.revision, capabilities), int(translation.domain.context.el == 0))
         self.counters.entries += 1
         page.spill(left, plain)
         self._q[TARGET >> 3] = translation.checked
@@ -523,6 +570,8 @@ class FastEngine(ReferenceEngine):
     def _predict(code: CodeHost, exit_: Exit, value: int, hi: int, host: int) -> None:
         """Use one of the site's predictions for a target; what they can't hold is the table's."""
         used = len(exit_.targets)
+        if not exit_.predictions and code.words[exit_.gate - CODE >> 2] != a64.NOP:
+            code.patch(exit_.gate, [a64.NOP])
         if value in exit_.targets or used == len(exit_.predictions):
             return
         if not used and exit_.capability:

@@ -45,6 +45,7 @@ from emulator.state.registers import (
 )
 
 CODE_BYTES = 48 << 20
+UNICORN_VERSION = ".".join(str(part) for part in binding.uc_version())
 _TABLE_WORDS = TABLE_ENTRIES * TABLE_ENTRY_WORDS
 _TABLE_BYTES = TABLES * TABLE_BYTES
 _EMPTY_TABLE = array("Q", [NO_ADDRESS, 0, 0, 0]) * TABLE_ENTRIES
@@ -76,8 +77,10 @@ class CodeHost:
         words = memoryview(table).cast("Q")
         self.tables = [words[i * _TABLE_WORDS : (i + 1) * _TABLE_WORDS] for i in range(TABLES)]
         self._memory = memory
-        self.capabilities = True
-        """The code that is running may store tagged capabilities."""
+        self._tlb = 0
+        self._views: list[tuple[int, bool] | None] = [None, None]
+        """What the answers in each of the two TLBs depend on: `DirectMemory.revision`, and whether the code
+        that runs may store tagged capabilities. None: it is empty."""
         self._ask = ask
         self._state = file.whole.cast("Q")
         uc: Any = binding.Uc(unicorn.UC_ARCH_ARM64, unicorn.UC_MODE_ARM)
@@ -117,8 +120,14 @@ class CodeHost:
         """
         self._end = CODE + 64
         self._until = CODE + 32
-        self._enter = [self._frame(_entry_code(first)) for first in (FIRST_LANE, FIRST_LANE_PLAIN)]
-        """Where translated code is entered; not plain, plain."""
+        self._enter = [
+            [
+                self._frame([_MSR_PAN | tlb << 8, *_entry_code(first)])
+                for first in (FIRST_LANE, FIRST_LANE_PLAIN)
+            ]
+            for tlb in range(2)
+        ]
+        """Where translated code is entered, by TLB; not plain, plain. Unicorn has one for PSTATE.PAN = 1."""
         code = [*a64.mov_imm(17, STATE), a64.str_(16, 17, EXIT)]
         skip = 4 * len(code)
         self.leave = []
@@ -143,7 +152,7 @@ class CodeHost:
         None then; after a poisoned or refused access, the host address of the access.
         """
         uc = self._uc
-        failed = self._start(uc._uch, self._enter[plain], self._until, 0, 0)
+        failed = self._start(uc._uch, self._enter[self._tlb][plain], self._until, 0, 0)
         if not failed and not self._refused:
             if self._error is not None:
                 self._raise()
@@ -194,6 +203,29 @@ class CodeHost:
         self.places.reset()
         self._uc.ctl_flush_tb()
 
+    def use_view(self, view: tuple[int, bool], preferred: int) -> None:
+        """Code that runs next gets answers of that view: from the TLB that has them, or else from the
+        preferred one of the two (0, 1)."""
+        views = self._views
+        if views[self._tlb] == view:
+            return
+        if views[self._tlb ^ 1] == view:
+            self._tlb ^= 1
+            return
+        if views[preferred] is not None:
+            self.forget_pages()
+            views[0] = views[1] = None
+        self._tlb = preferred
+        views[preferred] = view
+
+    def renew_view(self, revision: int) -> None:
+        """While code is running: what was answered may no longer hold, if the revision is another one."""
+        view = self._views[self._tlb]
+        assert view is not None
+        if view[0] != revision:
+            self.forget_pages()
+            self._views[self._tlb] = revision, view[1]
+
     def forget_pages(self) -> None:
         """Answers about pages are out of date."""
         self._fills, self._fills_limit = 0, _FIRST_FILLS
@@ -208,6 +240,12 @@ class CodeHost:
             self._error = error
             return False
 
+    @property
+    def _capabilities(self) -> bool:
+        view = self._views[self._tlb]
+        assert view is not None
+        return view[1]
+
     def _answer(self, address: int, access: int, entry: Any) -> bool:
         """Fill in the TLB entry for a page; False to refuse the access."""
         self._fills += 1
@@ -221,10 +259,10 @@ class CodeHost:
             write = access == unicorn.UC_MEM_WRITE
             if access == unicorn.UC_MEM_FETCH or page == POISONED:
                 return False
-            place = self._memory.direct(page, write, self.capabilities)
+            place = self._memory.direct(page, write, self._capabilities)
             if place is None:
                 return False
-            place = self._memory.direct(page, write, self.capabilities)
+            place = self._memory.direct(page, write, self._capabilities)
             if place is None:
                 return False
             entry.paddr, entry.perms = _DATA_AT + place, _READ | _WRITE if write else _READ
@@ -233,7 +271,7 @@ class CodeHost:
             va = page - SHADOW << 4
             if va >> 48 not in (0, _UPPER):
                 return False
-            place = self._memory.direct_tags(va, write, self.capabilities)
+            place = self._memory.direct_tags(va, write, self._capabilities)
             if place is None:
                 return False
             entry.paddr, entry.perms = _TAGS_AT + place, _READ | _WRITE if write else _READ
@@ -275,4 +313,5 @@ def _exit_code(first_lane: int) -> list[int]:
 
 
 _SVC = 0xD4000001
+_MSR_PAN = 0xD500409F
 _WFI = 0xD503207F

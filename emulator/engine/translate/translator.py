@@ -8,6 +8,7 @@ from functools import lru_cache
 from emulator.engine.implemented import is_implemented
 from emulator.engine.operands import arithmetic_operands
 from emulator.engine.translate.block import BlockCode
+from emulator.engine.translate.draft import Draft
 from emulator.engine.translate.emit_base import BASE_EMITTERS, arithmetic
 from emulator.engine.translate.emit_capability import ROW_EMITTERS
 from emulator.memory.interface import PAGE_MASK
@@ -17,6 +18,8 @@ from morello_isa.base import classify
 from morello_isa.decode import Instruction, decode
 
 MAX_STRETCH = 64
+MAX_WORDS = 850
+"""Host words of a stretch, about: it should fit into a page."""
 MAX_LEAF = 12
 """Instructions of a function that is written down where it is called."""
 _BRANCHES = (base.Branch, base.BranchConditional, base.CompareBranch, base.TestBranch)
@@ -29,7 +32,7 @@ def decoded(word: int) -> Instruction | object | None:
     return decode(word) or classify(word)
 
 
-def translate(block: BlockCode, first: int, fetch: Fetch) -> BlockCode:
+def translate(block: BlockCode, first: int, fetch: Fetch) -> Draft:
     """Translate the (empty) block, whose first word is `first`; `fetch` gives further words or None."""
     word: int | None = first
     while word is not None:
@@ -44,13 +47,12 @@ def translate(block: BlockCode, first: int, fetch: Fetch) -> BlockCode:
             block.advance()
             if not block.pc & PAGE_MASK:
                 break
-        if block.done >= MAX_STRETCH:
+        if block.done >= MAX_STRETCH or len(block.words) > MAX_WORDS:
             break
         word = fetch(block.pc)
     if not block.ended:
         block.fall_through()
-    block.finish()
-    return block
+    return block.finish()
 
 
 def is_leaf(pc: int, fetch: Fetch) -> bool:

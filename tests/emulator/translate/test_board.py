@@ -9,7 +9,7 @@ from emulator.board.conformance.image import find_images
 from emulator.board.console import MemoryBlock, MemoryConsole
 from emulator.board.image import load_elf, read_file
 from emulator.board.outcome import Outcome, OutcomeKind
-from emulator.board.system import ENGINES, System
+from emulator.board.system import System
 from emulator.engine.translate.engine import FastEngine
 from emulator.engine.translate.layout import CODE, SHADOW, STATE, TABLE
 from emulator.memory.physical import RamRegion
@@ -22,6 +22,7 @@ from tests.board.test_conformance import IMAGES, needs_images
 from tests.board.test_images import DEVICE_BOARDS, TESTBOARD_IMAGES
 from tests.board.test_upper_half import enable_translation
 
+BOTH = ("reference", "fast")
 LIMIT = 200_000
 _AROUND = 0x1_0000
 Ended = tuple[System, Outcome, bytes]
@@ -67,7 +68,7 @@ def memory(system: System, image: ElfImage) -> list[tuple[bytes, list[int]]]:
 
 def assert_equal(board: Board, data: bytes, el: int | None = None, feed: bytes = b"") -> FastEngine:
     """Both engines do the same with the image; the fast one is returned."""
-    first, second = (boot(board, data, engine, el, feed) for engine in ENGINES)
+    first, second = (boot(board, data, engine, el, feed) for engine in BOTH)
     one, two = state(first), state(second)
     assert {k: (one[k], two[k]) for k in one if one[k] != two[k]} == {}
     image = ElfImage.from_bytes(data, "image")
@@ -174,7 +175,7 @@ def test_no_address_reaches_what_it_must_not(top: int, tbi: int) -> None:
     text = WILD_PROGRAM.replace("ADDRESSES", ", ".join(map(hex, addresses)))
     data = assemble(text.replace("COUNT", str(len(addresses))))
     ends = []
-    for engine in ENGINES:
+    for engine in BOTH:
         system = System(VIRT, engine=engine)
         loaded = load_elf(system.physical, data, "program")
         tables = Tables(system.physical, 0x5000_0000, 12, 39)
@@ -224,7 +225,7 @@ def test_many_address_spaces() -> None:
         text = text.replace(name, hex(value))
     data = assemble(text)
     ends = []
-    for engine in ENGINES:
+    for engine in BOTH:
         system = System(VIRT, engine=engine)
         physical = system.physical
         loaded = load_elf(physical, data, "program")
