@@ -20,7 +20,7 @@ from emulator.debug.saved import Blobs, DamagedError, Fields, damaged, read, wri
 from emulator.debug.saved_files import Entry, Layout, collect, read_tree
 from emulator.debug.session import Debugger
 from emulator.debug.stops import Breakpoint, Catch, CatchKind, Point, Stop, StopCause, Watch, WatchKind
-from emulator.debug.streams import StreamKind
+from emulator.debug.streams import StreamKind, TerminalKind
 from emulator.linux.abi import Profile
 from emulator.linux.files import canonical
 from emulator.linux.kernel import Options
@@ -39,6 +39,7 @@ FILES_OF_BOARD = ("image", "kernel", "initrd", "dtb", "drive")
 _TEXTS_OF_BOARD = ("board", "append")
 _CONSOLES_OF_BOARD = ("console", "serial2", "virtio_console")
 _NUMBERS_OF_BOARD = ("el", "max_instructions")
+_TERMINAL_NUMBERS, _MAX_CHARACTERS = 6, 64
 _MAX_SIGNED = (1 << 63) - 1
 
 
@@ -142,9 +143,21 @@ def _streams(debugger: Debugger) -> dict[str, object]:
         "sizes": list(streams.sizes),
         "shown": [streams.shown[1], streams.shown[2]],
         "kinds": [
-            {"number": number, "terminal": kind.is_terminal, "status": list(astuple(kind.status))}
+            {"number": number, "terminal": _terminal(kind), "status": list(astuple(kind.status))}
             for number, kind in sorted(streams.kinds.items())
         ],
+    }
+
+
+def _terminal(kind: StreamKind) -> dict[str, object] | None:
+    terminal = kind.terminal
+    if terminal is None:
+        return None
+    return {
+        "numbers": list(terminal.numbers),
+        "characters": list(terminal.characters),
+        "lines": terminal.lines,
+        "columns": terminal.columns,
     }
 
 
@@ -274,7 +287,21 @@ def _read_streams(debugger: Debugger, fields: Fields, blobs: Blobs) -> None:
         status = row.numbers("status")
         if len(status) != len(FileStatus.__dataclass_fields__):
             raise DamagedError("the status of a stream is incomplete")
-        streams.kinds[row.number("number", 0, 2)] = StreamKind(row.flag("terminal"), FileStatus(*status))
+        settings = row.maybe("terminal", row.object)
+        terminal = _read_terminal(settings) if settings is not None else None
+        streams.kinds[row.number("number", 0, 2)] = StreamKind(terminal, FileStatus(*status))
+
+
+def _read_terminal(fields: Fields) -> TerminalKind:
+    numbers, characters = fields.numbers("numbers"), fields.numbers("characters")
+    if (
+        len(numbers) != _TERMINAL_NUMBERS
+        or not 0 < len(characters) <= _MAX_CHARACTERS
+        or max(characters) > 255
+    ):
+        raise DamagedError("the settings of a terminal are incomplete")
+    lines, columns = fields.number("lines", 0, 0xFFFF), fields.number("columns", 0, 0xFFFF)
+    return TerminalKind(tuple(numbers), bytes(characters), lines, columns)
 
 
 def _board(fields: Fields, blobs: Blobs, make_board: MakeBoard) -> BoardDebugger:

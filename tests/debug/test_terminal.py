@@ -10,7 +10,9 @@ import pytest
 
 from emulator.debug.commands import discover
 from guest.assembler.assembler import assemble_source
+from guest.cc.cli import main as cc
 from loader.link import cli as linker
+from tests.debug.golden import debug
 from tests.debug.terminal import PROMPT, Terminal
 
 SPIN = """
@@ -217,6 +219,32 @@ def test_what_is_typed_goes_to_a_board_that_runs(terminal: Callable[..., Termina
     session.command("continue", f"stopped: exited with status {ord('Z')}")
     session.send("quit\r")
     assert session.wait() == 0
+
+
+def test_what_was_saved_in_a_terminal_goes_on_without_one(
+    terminal: Callable[..., Terminal], tmp_path: Path
+) -> None:
+    (tmp_path / "ask.c").write_text(
+        "#include <stdio.h>\n"
+        'int main(void) { char name[80]; printf("name? "); fflush(stdout); fgets(name, 80, stdin);\n'
+        'printf("hello %s", name); puts("bye"); return 3; }\n'
+    )
+    assert cc(["-O1", "-o", str(tmp_path / "ask"), str(tmp_path / "ask.c")]) == 0
+    session = terminal(tmp_path, "./ask")
+    session.expect(PROMPT)
+    session.command("break puts", "Breakpoint 1")
+    session.send("run\r")
+    session.expect("name? ")
+    session.send("Ada\r")
+    session.expect("stopped: breakpoint 1")
+    session.expect(PROMPT)
+    session.command("save saved", "saved in saved")
+    session.send("quit\r")
+    assert session.wait() == 0
+    done = debug(tmp_path, "--batch", "-ex", "continue", "saved")
+    assert "warning" not in done.stdout, "a terminal decides how a program buffers: it is remembered"
+    assert done.stdout.startswith("stopped: continued at instruction")
+    assert done.stdout.endswith("(morello) continue\nbye\nstopped: exited with status 3\n")
 
 
 def test_files_complete(terminal: Callable[..., Terminal], folder: Path) -> None:
