@@ -23,6 +23,7 @@ from emulator.engine.translate.layout import (
     SWAP,
     TEMP,
     TEMP2,
+    THREAD_POINTER,
     VALUE,
     set_meta,
     set_tag,
@@ -284,6 +285,20 @@ def ordered(block: BlockCode, insn: base.Ordered) -> bool:
     return True
 
 
+_TPIDR_EL0 = (3, 3, 13, 0, 2)
+
+
+def system_register_move(block: BlockCode, insn: base.SystemRegisterMove) -> bool:
+    """MRS Xt, TPIDR_EL0: where a thread finds its data. The state page has it while code of EL0 runs."""
+    if block.context.el or not insn.is_read or insn.key != _TPIDR_EL0:
+        return False
+    if insn.t != 31:
+        target = block.target(insn.t, VALUE)
+        block.emit(*a64.mov_imm(TEMP, STATE), a64.ldr(target, TEMP, THREAD_POINTER))
+        block.written(insn.t, VALUE)
+    return True
+
+
 def _no_effect(_block: BlockCode, _insn: Any) -> bool:
     return True
 
@@ -378,6 +393,7 @@ BASE_EMITTERS: dict[type, Callable[[BlockCode, Any], bool]] = {
     base.LoadStorePair: load_store_pair,
     base.Ordered: ordered,
     base.Prefetch: _no_effect,
+    base.SystemRegisterMove: system_register_move,
     base.Hint: _hint,
     base.Barrier: _barrier,
     base.Branch: branch,

@@ -472,7 +472,7 @@ class FastEngine(ReferenceEngine):
         capabilities = not plain and translation.domain.context.cap_trap is None
         code.use_view((self.space.revision, capabilities), int(translation.domain.context.el == 0))
         self.counters.entries += 1
-        page.spill(left, plain)
+        page.spill(left, plain, translation.domain.context.restricted)
         self._q[TARGET >> 3] = translation.checked
         where = code.run(plain)
         if where is not None:
