@@ -22,7 +22,7 @@ from emulator.board.semihosting import HALT_IMMEDIATE, semihosting_call
 from emulator.engine.api import Engine
 from emulator.exceptions import take_exception
 from emulator.faults import FaultKind, MemoryAbort, PeFault, StopKind
-from emulator.memory.interface import Access, Memory
+from emulator.memory.interface import Access
 from emulator.memory.mmu import Mmu
 from emulator.memory.physical import MmioDevice, PhysicalMemory
 from emulator.state.pe import Pe
@@ -38,15 +38,11 @@ DEFAULT_ENGINE = "fast"
 INTERRUPTS = (FaultKind.IRQ, FaultKind.FIQ, FaultKind.SERROR)
 
 
-EngineMaker = Callable[[Pe, Memory, Callable[[Pe, PeFault], None]], Engine]
+MakeEngine = Callable[[Pe, Mmu, Callable[[Pe, PeFault], None]], Engine]
 
 
-def make_engine(
-    name: str | EngineMaker, pe: Pe, memory: Mmu, handler: Callable[[Pe, PeFault], None]
-) -> Engine:
-    """The engine called `name`, one of `ENGINES`, or made by it. Raises KeyError for an unknown name."""
-    if not isinstance(name, str):
-        return name(pe, memory, handler)
+def make_engine(name: str, pe: Pe, memory: Mmu, handler: Callable[[Pe, PeFault], None]) -> Engine:
+    """The engine called `name`, one of `ENGINES`. Raises KeyError for an unknown name."""
     if name == "fast":
         from emulator.engine.translate.engine import FastEngine
 
@@ -67,11 +63,10 @@ class System:
         *,
         consoles: Mapping[int, Console] | None = None,
         blocks: Mapping[int, Block] | None = None,
-        engine: str | EngineMaker | None = None,
+        engine: str | MakeEngine | None = None,
         trace: Callable[[str, str], None] | None = None,
     ) -> None:
-        """`engine` is one of `ENGINES` or makes one; `trace(topic, text)` gets lines of the topics exc, mmu,
-        dev, psci."""
+        """`engine` is one of `ENGINES` or a maker; `trace(topic, text)` gets topics exc, mmu, dev, psci."""
         self.board = board
         self._trace = trace
         self.physical = PhysicalMemory()
@@ -79,13 +74,17 @@ class System:
             self.physical.add_ram(ram.name, ram.base, ram.size, ram.writable)
         self.pe = Pe()
         self.mmu = Mmu(self.pe, self.physical, self._tracer("mmu"))
-        self.engine = make_engine(engine or DEFAULT_ENGINE, self.pe, self.mmu, self._on_exception)
+        parts = (self.pe, self.mmu, self._on_exception)
+        named = engine or DEFAULT_ENGINE
+        self.engine = make_engine(named, *parts) if isinstance(named, str) else named(*parts)
         self.clock = InstructionClock(board.counter_hz)
         self.clock.attach(self.engine)
         self.psci: Psci | None = None
         self._console = (consoles or {}).get(0)
         self.wait_for_input: Callable[[], bool] | None = None
         self.poll: Callable[[], None] | None = None
+        self.poll_every = _INTERACTIVE_CHUNK
+        """Instructions."""
         self.last_fault: PeFault | None = None
         self._repeats = 0
         self._stuck = ""
@@ -222,7 +221,7 @@ class System:
         """Runs until the guest ends, is stuck, or has executed `max_instructions` more."""
         done_before = self.pe.instructions
         while True:
-            chunk = _CHUNK if self.poll is None else _INTERACTIVE_CHUNK
+            chunk = _CHUNK if self.poll is None else self.poll_every
             if max_instructions is not None:
                 left = max_instructions - (self.pe.instructions - done_before)
                 if left <= 0:

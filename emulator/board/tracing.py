@@ -1,7 +1,8 @@
 """Traces of a board: lines `topic: text` for the chosen topics, to standard error or a file.
 
 Topics: isa (every instruction), sys (accesses to system registers, with the value), exc (exceptions),
-mmu (table walks), dev (device registers), psci (firmware calls).
+mmu (table walks), dev (device registers), psci (firmware calls); at the end blocks (what the fast engine made
+of the code, and how often it ran).
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ from typing import TextIO
 from emulator.board.system import System
 from morello_isa.errors import UserError
 
-TRACE_TOPICS = ("isa", "sys", "exc", "mmu", "dev", "psci")
+TRACE_TOPICS = ("isa", "sys", "exc", "mmu", "dev", "psci", "blocks")
+BLOCKS = "blocks"
+_NO_EVENTS = {"isa", "sys", BLOCKS}
 _MOVE_MASK, _MOVE = 0xFFD0_0000, 0xD510_0000
 _CAP_MOVE_MASK, _CAP_MOVE = 0xFFE0_0000, 0xC280_0000
 _READ_BIT, _CAP_READ_BIT = 1 << 21, 1 << 20
@@ -44,7 +47,7 @@ class Trace:
 
     def function(self) -> Callable[[str, str], None] | None:
         """What the system calls, or None when nothing of its topics is to be traced."""
-        if not self._topics - {"isa", "sys"}:
+        if not self._topics - _NO_EVENTS:
             return None
 
         def trace(topic: str, text: str) -> None:
@@ -52,6 +55,10 @@ class Trace:
                 self._stream.write(f"{topic}: {text}\n")
 
         return trace
+
+    def write(self, text: str) -> None:
+        """Whole lines."""
+        self._stream.write(text)
 
     def watch(self, system: System) -> None:
         """Sees each instruction before it executes, if a topic needs that."""

@@ -55,6 +55,27 @@ class BlockTrace:
             file.stream.write(text.encode(errors="replace"))
 
 
+class BoardBlockTrace:
+    """Of a board's image, whose symbols are at their own addresses."""
+
+    def __init__(self, data: bytes, name: str) -> None:
+        from emulator.engine.translate.observed import Census
+        from emulator.insight.board_sides import image_owner
+        from emulator.insight.owners import Owners
+
+        self._owners = Owners()
+        self._owners.only = image_owner(data, name)
+        self._census = Census(self._owners.of)
+        self.engines = self._census.make
+
+    def text(self, instructions: int) -> str:
+        """The listing of all blocks."""
+        from emulator.insight.blocks import BlockListing
+
+        listing = BlockListing(self._census, self._owners, instructions)
+        return "".join(f"{line}\n" for line in listing.text())
+
+
 def block_trace(arguments: argparse.Namespace) -> BlockTrace | None:
     """The trace that the options ask for. UserError where they make no sense."""
     if arguments.trace is None:

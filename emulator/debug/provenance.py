@@ -11,31 +11,56 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
+from emulator.debug import target
+from emulator.debug.registers import SYSTEM_CAPABILITIES
 from emulator.debug.stops import Stop
 from emulator.debug.text import size
 from emulator.linux.syscalls import TABLE
 from emulator.state.pe import RESTRICTED_BANK, Pe
+from emulator.state.sysregs import CAPABILITY_REGISTERS
 from morello_isa.capability import MASK64, Capability
 from morello_isa.disassemble import disassemble
 from morello_isa.permissions import permission_names
-
-if TYPE_CHECKING:
-    from emulator.linux.process import Task
 
 MAX_DEPTH = 2000
 MAX_GRANULES = 500_000
 MAX_SHOWN = 40
 SVC = 0xD4000001
-PCC, STACK = 40, 32
-"""Keys of PCC and, plus the bank, of the stack pointers; 0..30 are C0..C30."""
+STACK, DATA, SYSTEM, PCC = 32, 37, 42, 64
+"""Keys: 0..30 are C0..C30; plus the bank, the stack pointers and DDCs; plus the index in
+`CAPABILITY_REGISTERS`, the other capability registers of the system."""
+OWN_STACK, OWN_DATA = -1, -2
+"""CSP and DDC of the bank that is selected."""
+_NAMED = {
+    "csp": OWN_STACK,
+    "DDC": OWN_DATA,
+    **{f"CSP_EL{el}": STACK + el for el in range(4)},
+    **{f"DDC_EL{el}": DATA + el for el in range(4)},
+    "RCSP_EL0": STACK + RESTRICTED_BANK,
+    "RDDC_EL0": DATA + RESTRICTED_BANK,
+    **{name: SYSTEM + index for index, name in enumerate(CAPABILITY_REGISTERS)},
+}
+_KEYS = {
+    **{f"{letter}{n}": n for letter in "cx" for n in range(31)},
+    **{"csp": OWN_STACK, "sp": OWN_STACK, "ecsp": STACK, "rcsp": STACK + RESTRICTED_BANK},
+    **{"ddc": OWN_DATA, "rddc": DATA + RESTRICTED_BANK, "pcc": PCC, "pc": PCC},
+    **{"clr": 30, "lr": 30, "cfp": 29, "fp": 29},
+    **{name: _NAMED[register] for name, register in SYSTEM_CAPABILITIES.items()},
+}
+"""By the names of the prompt."""
+_RETURNS = tuple(SYSTEM + CAPABILITY_REGISTERS.index(f"CELR_EL{el}") for el in (1, 2, 3))
+_VECTORS = tuple(SYSTEM + CAPABILITY_REGISTERS.index(f"CVBAR_EL{el}") for el in (1, 2, 3))
+_THREAD_POINTERS = tuple(SYSTEM + CAPABILITY_REGISTERS.index(f"CTPIDR_EL{el}") for el in range(4))
+_RESTRICTED_THREAD_POINTER = SYSTEM + CAPABILITY_REGISTERS.index("RCTPIDR_EL0")
 
-_KEYS = {"csp": -1, "sp": -1, "pcc": PCC, "pc": PCC, "clr": 30, "lr": 30, "cfp": 29, "fp": 29}
 _MEMORY = re.compile(r"\[(\w+)(?:, ([^\]]+))?\](!)?(?:, (.+))?$")
 _INDEX = re.compile(r"([xw])(\d+|zr)(?:, (lsl|sxtw|uxtw|sxtx)(?: #(\d+))?)?$")
 _CAPABILITY = re.compile(r"c(\d+)$")
 _LOAD_AND_STORE = ("swp", "cas")
+_LEAVING = frozenset(("svc", "hvc", "smc", "brk", "hlt", "udf", "eret", "mrs", "msr"))
+"""Mnemonics after which registers may hold anything."""
 
 
 @dataclass(slots=True)
@@ -54,7 +79,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What an instruction's text says about capabilities. Register keys are numbers, -1 the stack pointer."""
+    """What an instruction's text says about capabilities, with the keys of its registers."""
 
     text: str
     data: tuple[int | None, ...]
@@ -64,6 +89,9 @@ class Shape:
     memory: tuple[str, str, bool, str] | None
     literal: int | None
     is_branch: bool
+    is_move_to_system: bool
+    is_plain: bool
+    """Makes no capability and moves none; at most it turns some into numbers."""
 
 
 @lru_cache(maxsize=65536)
@@ -95,14 +123,17 @@ def shape_of(word: int, pc: int, c64: bool) -> Shape:
         (found[1], found[2] or "", bool(found[3]), found[4] or "") if found else None,
         literal,
         is_branch,
+        mnemonic == "msr",
+        not any(key is not None for key in (*keys, *sources))
+        and not (found is not None and (found[3] or found[4]))
+        and mnemonic not in _LEAVING,
     )
 
 
 def _key(operand: str) -> int | None:
-    if operand == "csp":
-        return -1
-    if operand == "RCSP_EL0":
-        return STACK + RESTRICTED_BANK
+    named = _NAMED.get(operand)
+    if named is not None:
+        return named
     match = _CAPABILITY.match(operand)
     return int(match[1]) if match else None
 
@@ -134,7 +165,9 @@ class Thread(Protocol):
 class Recorder:
     """An observer (see `Guest`) that builds the nodes. Call `finish` when the run has stopped."""
 
-    def __init__(self) -> None:
+    def __init__(self, system_calls: bool = True) -> None:
+        """`system_calls`: SVC is answered by Linux, not by an exception handler of the guest."""
+        self._system_calls = system_calls
         self.memory: dict[int, Node] = {}
         self.forgot = False
         self._registers: dict[int, dict[int, Node | None]] = {}
@@ -148,16 +181,19 @@ class Recorder:
         if task.tid not in self._last:
             self._start(task)
         shape = shape_of(word, pc, pe.pstate.c64)
+        if shape.is_plain and self._system_calls:
+            # Numbers that replaced capabilities are seen with the next instruction that isn't plain.
+            return None
         address = _address(pe, shape) if shape.is_load or shape.is_store else 0
         call = ""
-        if word == SVC:
+        if word == SVC and self._system_calls:
             row = TABLE.get(pe.read_x(8) & 0xFFFF_FFFF)
             call = row.name if row is not None else "an unknown system call"
         self._pending = (task, pc, shape, address, task.kernel.instructions, pe.bank, call)
         return None
 
     def register(self, task: Thread, key: int) -> Node | None:
-        """The node of a register: 0..30, -1 for the stack pointer, PCC."""
+        """The node of a register by its key."""
         return self._registers.get(task.tid, {}).get(_place(key, task.pe.bank))
 
     # -- recording -------------------------------------------------------------------------------------
@@ -182,8 +218,9 @@ class Recorder:
         nodes = self._registers[task.tid]
         before, now = self._last[task.tid], _snapshot(task.pe)
         made: list[tuple[int, Node | None]] = []
-        for key, value in enumerate(now):
-            if value is before[key]:
+        changed = () if now == before else zip(range(len(now)), now, before, strict=True)
+        for key, value, old in changed:
+            if value is old:
                 continue
             if value is None or not (value.tag or value.hi):
                 made.append((key, None))
@@ -193,8 +230,19 @@ class Recorder:
             self._store(nodes, shape, address, pc, position, bank)
         if shape.is_branch and shape.sources:
             nodes[PCC] = nodes.get(_place(shape.sources[0], bank)) or nodes.get(PCC)
+        taken = next((el for el, key in enumerate(_RETURNS) if now[key] is not before[key]), None)
         nodes.update(made)
+        if taken is not None and not shape.is_move_to_system:
+            nodes[PCC] = nodes.get(_VECTORS[taken]) or nodes.get(PCC)
+        elif shape.text == "eret" and task.pe.pc != pc:
+            nodes[PCC] = self._returned(nodes, task.pe.pcc) or nodes.get(PCC)
         self._last[task.tid] = now
+
+    @staticmethod
+    def _returned(nodes: dict[int, Node | None], pcc: Capability) -> Node | None:
+        """Where PCC comes from after ERET: the link register that has its bounds."""
+        links = (nodes.get(key) for key in _RETURNS)
+        return next((node for node in links if node is not None and node.capability.hi == pcc.hi), None)
 
     def _made(
         self,
@@ -211,6 +259,12 @@ class Recorder:
         """The node of a new value. One without tag has a node if it comes from a capability that had one."""
         if call:
             return Node(value, f"returned by the system call {call}", pc, position)
+        if key in _RETURNS and not shape.is_move_to_system:
+            link = nodes.get(PCC)
+            text = "PCC when an exception was taken"
+            return (
+                self._child(link, value, text, pc, position, "") if link else Node(value, text, pc, position)
+            )
         base = _key(shape.memory[0]) if shape.memory is not None else None
         updated = nodes.get(key) if base is not None and _place(base, bank) == key else None
         if updated is not None and key not in shape.data:
@@ -264,11 +318,17 @@ class Recorder:
 
 
 def _snapshot(pe: Pe) -> list[Capability | None]:
-    return [*pe.c[:31], None, *pe.stack]
+    return [*pe.c[:31], None, *pe.stack, *pe.data, *pe.sysregs.capabilities.values()]
 
 
 def _place(key: int, bank: int) -> int:
-    return STACK + bank if key == -1 else key
+    if key == OWN_STACK:
+        return STACK + bank
+    if key == OWN_DATA:
+        return DATA + bank
+    if bank == RESTRICTED_BANK and key in _THREAD_POINTERS:
+        return _RESTRICTED_THREAD_POINTER
+    return key
 
 
 def _address(pe: Pe, shape: Shape) -> int:
@@ -305,17 +365,17 @@ class TagLosses:
         self._before: Capability | None = None
         self._last: tuple[int, int] | None = None
 
-    def __call__(self, task: Task, pc: int, word: int) -> Stop | None:
+    def __call__(self, task: target.Thread, pc: int, word: int) -> Stop | None:
         """Before each instruction; see `Guest`."""
         self.look(task)
         self._last = (pc, word)
         return None
 
-    def look(self, task: Task) -> None:
+    def look(self, task: target.Thread) -> None:
         """Compare with what was there before the last instruction."""
         space = task.process.space
         now = None
-        if space.area(self.address) is not None:
+        if space.is_mapped(self.address, self.address + 16):
             hi, lo, tag = space.peek_cap(self.address)
             now = Capability(tag, hi, lo) if tag else None
         if now is not None:
@@ -357,8 +417,8 @@ def chain(node: Node) -> list[Node]:
 
 
 def register_key(name: str) -> int | None:
-    """The key under which a register is recorded; None for those that aren't (ddc, system registers)."""
-    return _KEYS.get(name, int(name[1:]) if name[0] in "cx" and name[1:].isdecimal() else None)
+    """The key under which a register is recorded; None for those that aren't (flags, vectors, numbers)."""
+    return _KEYS.get(name)
 
 
 def describe_chain(node: Node, where: Callable[[int], str]) -> Iterator[str]:

@@ -5,17 +5,53 @@ from __future__ import annotations
 import io
 import os
 import select
+import stat
 import sys
+import termios
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from emulator.linux.handles import HostFile, Open
+from emulator.linux.status import FileStatus
 
 if TYPE_CHECKING:
     from emulator.linux.process import Task
 
 READ_CHUNK = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class TerminalKind:
+    """A terminal as the program finds it: tcgetattr's six numbers, control characters, size of the window."""
+
+    numbers: tuple[int, ...]
+    characters: bytes
+    lines: int
+    columns: int
+
+    @classmethod
+    def of_host(cls, descriptor: int) -> TerminalKind | None:
+        """What a descriptor of the host is; None if it is no terminal."""
+        try:
+            *numbers, characters = termios.tcgetattr(descriptor)
+            size = os.get_terminal_size(descriptor)
+        except (termios.error, OSError):
+            return None
+        data = bytes(c if isinstance(c, int) else ord(c) for c in characters)
+        return cls(tuple(numbers), data, size.lines, size.columns)
+
+    def settings(self) -> list[Any]:
+        """As tcgetattr gives them."""
+        return [*self.numbers, [bytes((c,)) for c in self.characters]]
+
+
+@dataclass(frozen=True, slots=True)
+class StreamKind:
+    """What the program is told about a stream: the same in every run, wherever that runs."""
+
+    terminal: TerminalKind | None
+    status: FileStatus
 
 
 @dataclass
@@ -31,6 +67,16 @@ class Streams:
     """Messages about the program that were shown."""
     reads: int = 0
     consumed: int = 0
+    kinds: dict[int, StreamKind] = field(default_factory=dict)
+    """As they were in the first run."""
+
+    def kind(self, number: int) -> StreamKind:
+        """What a stream was when it was first asked."""
+        if number not in self.kinds:
+            info = os.fstat(number)
+            terminal = TerminalKind.of_host(number) if stat.S_ISCHR(info.st_mode) else None
+            self.kinds[number] = StreamKind(terminal, FileStatus.from_host(info))
+        return self.kinds[number]
 
     def rewind(self) -> None:
         """The program starts again from the beginning, as a replay."""
@@ -44,6 +90,7 @@ class Streams:
         self.told.clear()
         self.input.clear()
         self.sizes.clear()
+        self.kinds.clear()
 
     def is_replay(self, number: int) -> bool:
         """What is written now was shown before."""
@@ -65,12 +112,48 @@ class Messages(io.StringIO):
         return len(text)
 
 
-class RecordedInput(HostFile):
+class _Stream(HostFile):
+    """A standard stream that is what it was in the first run."""
+
+    def __init__(self, streams: Streams, number: int, name: str) -> None:
+        super().__init__(number, f"/dev/{name}", 0, owned=False)
+        self._streams = streams
+        self._number = number
+        self._kind = streams.kind(number)
+        terminal = self._kind.terminal
+        self._settings = terminal.settings() if terminal is not None else []
+
+    @property
+    def is_terminal(self) -> bool:
+        """See `OpenFile`."""
+        return self._kind.terminal is not None
+
+    def terminal_settings(self) -> list[Any]:
+        """See `OpenFile`."""
+        return list(self._settings)
+
+    def set_terminal(self, when: int, settings: list[Any]) -> None:
+        """See `OpenFile`; the host's follows if it is one."""
+        self._settings = settings
+        if os.isatty(self.descriptor):
+            super().set_terminal(when, settings)
+
+    def window_size(self) -> tuple[int, int]:
+        """See `OpenFile`."""
+        terminal = self._kind.terminal
+        return (terminal.lines, terminal.columns) if terminal is not None else (0, 0)
+
+    def status(self) -> FileStatus:
+        """See `OpenFile`."""
+        return self._kind.status
+
+
+class RecordedInput(_Stream):
     """Standard input, remembered. `wait` is called again and again while there is nothing to read."""
 
     def __init__(self, streams: Streams, wait: Callable[[Task], None]) -> None:
-        super().__init__(0, "/dev/stdin", Open.RDWR if os.isatty(0) else 0, owned=False)
-        self._streams = streams
+        super().__init__(streams, 0, "stdin")
+        self.flags = Open.RDWR if self.is_terminal else Open(0)
         self._wait = wait
 
     def read(self, task: Task, size: int) -> bytes:
@@ -92,13 +175,12 @@ class RecordedInput(HostFile):
         return data
 
 
-class ReplayedOutput(HostFile):
+class ReplayedOutput(_Stream):
     """Standard output or error: bytes that an earlier run has shown are not shown again."""
 
     def __init__(self, streams: Streams, number: int) -> None:
-        super().__init__(number, ("", "/dev/stdout", "/dev/stderr")[number], Open.WRONLY, owned=False)
-        self._streams = streams
-        self._number = number
+        super().__init__(streams, number, ("", "stdout", "stderr")[number])
+        self.flags = Open.WRONLY
 
     def write(self, task: Task, data: bytes) -> int:
         """Write what is new."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from emulator.board.boards import at_time
 from emulator.board.image import load_elf
 from emulator.board.outcome import OutcomeKind
 from emulator.board.system import System
@@ -14,10 +15,11 @@ from emulator.insight.states import Difference, MemoryDifferences, register_diff
 from emulator.linux.process import LoadedImage
 from emulator.memory.interface import PAGE_SIZE
 from loader.elf import ElfImage
+from morello_isa.errors import UserError
 
 if TYPE_CHECKING:
     from emulator.board.boards import Board
-    from emulator.board.system import EngineMaker
+    from emulator.board.system import MakeEngine
     from emulator.insight.lockstep import Side
     from emulator.insight.owners import Owners
     from emulator.linux.kernel import EngineFactory
@@ -41,11 +43,19 @@ class _Console:
         """See `Console`."""
 
 
+def image_owner(data: bytes, name: str) -> Owner | None:
+    """Whose code a board runs: its ELF image's; None if it is no such image."""
+    try:
+        return Owner(0, name, [LoadedImage(ElfImage.from_bytes(data, name), 0, name)])
+    except UserError:
+        return None
+
+
 class BoardSide:
     """See `Side`."""
 
     def __init__(
-        self, subject: BoardSubject, engine: str | EngineMaker, sink: Callable[[bytes], None] | None
+        self, subject: BoardSubject, engine: str | MakeEngine, sink: Callable[[bytes], None] | None
     ) -> None:
         self._subject = subject
         self.system = System(subject.board, consoles={0: _Console(sink)}, engine=engine)
@@ -79,10 +89,7 @@ class BoardSide:
 
     def attach(self, owners: Owners) -> None:
         """See `Side`: symbols are at their own addresses."""
-        image = LoadedImage(
-            ElfImage.from_bytes(self._subject.data, self._subject.name), 0, self._subject.name
-        )
-        owners.only = Owner(0, self._subject.name, [image])
+        owners.only = image_owner(self._subject.data, self._subject.name)
 
     def close(self) -> None:
         """See `Side`."""
@@ -100,7 +107,7 @@ class BoardSubject:
         limit: int | None,
         sink: Callable[[bytes], None],
     ) -> None:
-        self.board = board
+        self.board = at_time(board, 0)
         self.data = data
         self.name = name
         self.level = level

@@ -33,6 +33,17 @@ HOST_ONLY = ("/proc/", "/dev/", "/sys/")
 DEFAULT_ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "HOME": "/", "TERM": "dumb"}
 
 
+@dataclass(frozen=True)
+class Recorded:
+    """What an earlier run saw of its host, to be seen again: grants as (guest path, host path, writable)."""
+
+    grants: Sequence[tuple[str, str, bool]]
+    directory: str
+    """Guest path of the working directory."""
+    place: str
+    """Guest path of the program."""
+
+
 @dataclass
 class Request:
     """What to run: a host path, arguments after argv[0], and what of the host the guest may see."""
@@ -53,6 +64,8 @@ class Request:
     """argv[0]; None: `program` as it was given."""
     cwd: str | None = None
     """Guest directory to start in; None: the host's, or / with a root. With one, arguments grant no files."""
+    recorded: Recorded | None = None
+    """Given, it replaces what the other fields say about files."""
 
 
 def reference_engine(pe: Pe, memory: Memory, on_exception: ExceptionHandler) -> Engine:
@@ -81,6 +94,11 @@ def build_view(request: Request) -> View:
     Directories granted with `--dir` come on top, read-write.
     """
     view = View()
+    if request.recorded is not None:
+        for place, source, writable in request.recorded.grants:
+            view.grant(source, place, writable)
+        view.add_directory(request.recorded.directory)
+        return view
     if request.root is not None:
         if not Path(request.root).is_dir():
             raise UserError(f"--root {request.root} is not a directory")
@@ -152,6 +170,8 @@ class Session:
         engines: EngineFactory | None = None,
     ) -> None:
         self.errors = errors if errors is not None else sys.stderr
+        self.start: Recorded
+        """What of the host the program sees."""
         self.view = build_view(request)
         tracer = Tracer(self.errors) if trace else observer
         options = options or Options()
@@ -195,9 +215,14 @@ class Session:
         process = Process(
             pid, None, AddressSpace(kernel.pool), COMPAT64, profile, table, group=pid, session=pid
         )
-        process.cwd = request.cwd or (host_guest_path(".") if request.root is None else "/")
+        if request.recorded is not None:
+            self.start = request.recorded
+        else:
+            directory = request.cwd or (host_guest_path(".") if request.root is None else "/")
+            grants = [(g.guest, g.host, g.writable) for g in self.view.grants]
+            self.start = Recorded(grants, directory, self._program_path(request))
+        process.cwd, place = self.start.directory, self.start.place
         kernel.add_process(process)
-        place = self._program_path(request)
         name = request.name if request.name is not None else request.program
         arguments = [os.fsencode(name), *(os.fsencode(a) for a in request.arguments)]
         environment = [

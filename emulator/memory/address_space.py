@@ -302,6 +302,11 @@ class AddressSpace:
         tag = bool(self.pool.tags.data[self._tag_at(va)])
         return int.from_bytes(data[8:], "little"), int.from_bytes(data[:8], "little"), tag
 
+    def regions(self, start: int, limit: int) -> Iterator[tuple[int, int, Prot, str]]:
+        """What is mapped in [start, limit): pieces with permissions and the name of their area."""
+        for area in self.overlapping(start, limit):
+            yield max(area.start, start), min(area.limit, limit), area.prot, area.name
+
     def _write_bytes(self, va: int, data: bytes, access: Access) -> None:
         if (va & PAGE_MASK) + len(data) > PAGE_SIZE:
             self.check(va, len(data), True, access)
@@ -459,14 +464,17 @@ class AddressSpace:
         """Tagged capabilities in memory."""
         return sum(1 for _ in self.tagged_granules())
 
-    def tagged_granules(self) -> Iterator[int]:
-        """Addresses of the tagged capabilities, ascending."""
+    def tagged_granules(self, start: int = 0, limit: int = 1 << 64) -> Iterator[int]:
+        """Addresses in [start, limit) of the tagged capabilities, ascending."""
         tags = self.pool.tags.data
         for run, first in sorted(self._tag_pages.items()):
-            at = tags.find(b"\x01", first, first + PAGE_SIZE)
+            base = run << _RUN_SHIFT + PAGE_SHIFT
+            low = first + max(start - base + GRANULE - 1, 0) // GRANULE
+            high = first + min(max(limit - base + GRANULE - 1, 0) // GRANULE, PAGE_SIZE)
+            at = tags.find(b"\x01", low, high) if low < high else -1
             while at >= 0:
-                yield (run << _RUN_SHIFT + PAGE_SHIFT) + (at - first) * GRANULE
-                at = tags.find(b"\x01", at + 1, first + PAGE_SIZE)
+                yield base + (at - first) * GRANULE
+                at = tags.find(b"\x01", at + 1, high)
 
     # -- areas ----------------------------------------------------------------------------------------
 

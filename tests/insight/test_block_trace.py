@@ -115,6 +115,20 @@ def test_random_programs_are_the_same_when_they_are_counted(number: int) -> None
     assert json.dumps(listing.json())
 
 
+def test_a_board(run_morello: RunMorello, image: Path, tmp_path: Path) -> None:
+    """The same listing at the end of `morello boot`."""
+    file = tmp_path / "blocks"
+    done = run_morello("boot", "--trace", "blocks", "--trace-file", file, image)
+    assert done.returncode == 0
+    assert done.stdout.startswith("hello from the board\n")
+    text = file.read_text()
+    assert re.search(r"^── #\d+  main\+0x[0-9a-f]+ in hello\.elf  0x8000", text, re.M)
+    assert "bl 0x" in text
+    done = run_morello("boot", "--trace", "blocks", "--engine", "reference", image)
+    assert done.returncode == 125
+    assert done.stderr == "morello: --trace blocks shows the fast engine's blocks, not --engine reference's\n"
+
+
 def test_the_ordinary_engine_counts_nothing() -> None:
     program = program_of("observed:1")
     twin = machine(True, program)

@@ -15,18 +15,6 @@ from emulator.insight.explanation import explanation
 from emulator.insight.lockstep import Lockstep
 from tests.insight.conftest import RunMorello
 
-EXAMPLE = Path(__file__).resolve().parents[2] / "guest" / "examples" / "baremetal"
-
-
-@pytest.fixture(scope="module")
-def image(run_morello: RunMorello, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The bare-metal example: console, timer interrupt, capability fault."""
-    made = tmp_path_factory.mktemp("board") / "hello.elf"
-    sources = EXAMPLE / "start.S", EXAMPLE / "main.c"
-    done = run_morello("cc", "-O1", "-ffreestanding", "-nostdlib", "--board", *sources, "-o", made)
-    assert done.returncode == 0, done.stderr
-    return made
-
 
 def test_no_difference(run_morello: RunMorello, image: Path) -> None:
     """Interrupts, faults and devices included; the output appears once."""

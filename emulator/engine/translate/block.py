@@ -168,6 +168,14 @@ class BlockCode(RegisterHomes):
         else:
             value = self.read(n, VALUE)
         poisoned = self._base_alignment(n, value, poisoned)
+        clean = self._known.get(n, UNKNOWN).clean
+        if not clean and self.tested and abs(offset) <= REACH and not self.is_general:
+            # In a loop: found out once, and known from then on.
+            self.emit(*clean_address(self.context, META, value, TEMP), a64.eor(TEMP, META, value))
+            self.emit(a64.sub(TEMP2, a64.XZR, TEMP), a64.orr(TEMP, TEMP, TEMP2))
+            self.emit(a64.orr(BAD, BAD if poisoned else a64.XZR, TEMP))
+            poisoned = clean = True
+            self._known[n] = self._known.get(n, UNKNOWN)._replace(clean=True)
         at = self._offset(value, offset)
         if align > 1:
             poisoned = self._place_alignment(n, at, offset, align, poisoned)
@@ -175,8 +183,10 @@ class BlockCode(RegisterHomes):
         if one_page and not (alignment == 16 and size <= 16):
             poisoned = self._crossing(at, size, poisoned)
         self._known_alignment = alignment
-        self.emit(*clean_address(self.context, META, at, TEMP))
-        return self._poison(META, poisoned)
+        if not clean or abs(offset) > REACH:
+            self.emit(*clean_address(self.context, META, at, TEMP))
+            at = META
+        return self._poison(at, poisoned)
 
     def indexed_address(
         self, n: int, m: int, option: int, shift: int, size: int, permissions: int, *,
@@ -208,7 +218,9 @@ class BlockCode(RegisterHomes):
         else:
             self.emit(a64.orr(BAD, TEMP, TEMP2))
         self._permissions(n, permissions, True)
-        if align > 1:
+        if 1 << shift >= align:
+            self._place_alignment(n, value, 0, align, True)
+        else:
             self._misaligned(META, align, True)
         if one_page:
             self._crossing(META, size, True)
@@ -261,7 +273,7 @@ class BlockCode(RegisterHomes):
             self.emit(a64.add_imm(value, value, offset))
             self.written_value(n, VALUE)
             if not self.context.c64:
-                self.kill(n)
+                self.moved_integer(n, n, offset)
         if self.context.c64:
             origin, delta = self._origins[n]
             self._origins[n] = origin, delta + offset

@@ -92,7 +92,7 @@ def _exit_numbers(exit_: Exit) -> list[int]:
     ]  # fmt: skip
     for n, fact in exit_.facts.items():
         slot = _NO_SLOT if fact.slot is None else fact.slot
-        numbers += n, slot, fact.permissions, fact.alignment, fact.tagged
+        numbers += n, slot, fact.permissions, fact.alignment, fact.tagged, fact.clean
     return numbers
 
 
@@ -102,8 +102,9 @@ def _read_exit(take: Iterator[int]) -> Exit:
     predictions = tuple(next(take) for _ in range(next(take)))
     facts: Facts = {}
     for _ in range(next(take)):
-        n, slot, permissions, alignment, tagged = (next(take) for _ in range(5))
-        facts[n] = Fact(None if slot == _NO_SLOT else _signed(slot), permissions, alignment, bool(tagged))
+        n, slot, permissions, alignment, tagged, clean = (next(take) for _ in range(6))
+        known_slot = None if slot == _NO_SLOT else _signed(slot)
+        facts[n] = Fact(known_slot, permissions, alignment, bool(tagged), bool(clean))
     return Exit(
         kind, pc, ahead, register=register, capability=bool(flags & _CAPABILITY), predictions=predictions,
         hi_at=_signed(hi_at), hi=hi, gate=_signed(gate), call=bool(flags & _CALL), facts=facts,

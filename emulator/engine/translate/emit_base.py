@@ -23,6 +23,7 @@ from emulator.engine.translate.layout import (
     SWAP,
     TEMP,
     TEMP2,
+    THREAD_POINTER,
     VALUE,
     set_meta,
     set_tag,
@@ -44,7 +45,13 @@ def arithmetic(block: BlockCode, word: int, operands: Operands) -> bool:
         return _vector_arithmetic(block, word, operands)
     renamed = _rename(block, word, register_fields(word), operands)
     block.emit(renamed[0])
-    _results(block, operands, renamed[1])
+    step = _step(word)
+    if step is None:
+        _results(block, operands, renamed[1])
+    else:
+        d, n, amount = step
+        block.written_value(d, renamed[1].get(d, d))
+        block.moved_integer(d, n, amount)
     if operands.sp_write:
         block.stack_moved(_stack_step(word))
     return True
@@ -69,6 +76,14 @@ def _rename(
 def _results(block: BlockCode, operands: Operands, homes: dict[int, int]) -> None:
     for n in operands.x_writes:
         block.written(n, homes.get(n, n))
+
+
+def _step(word: int) -> tuple[int, int, int] | None:
+    """(d, n, amount) of a 64-bit ADD or SUB of a small constant without flags, neither register being SP."""
+    if word & 0xBFC00000 != 0x91000000 or 31 in (word & 31, word >> 5 & 31):
+        return None
+    amount = word >> 10 & 0xFFF
+    return word & 31, word >> 5 & 31, -amount if word >> 30 & 1 else amount
 
 
 def _stack_step(word: int) -> int | None:
@@ -116,8 +131,12 @@ def _access(
     if not block.may_access(permissions):
         return None
     align = insn.size if block.aligned else 1
-    if not (block.aligned or insn.is_load or block.plain or block.is_general):
-        align = min(insn.size, 8 if isinstance(insn, base.LoadStorePair) else 16)
+    if not (block.aligned or insn.is_load or block.is_general):
+        pair = isinstance(insn, base.LoadStorePair)
+        if pair and size == 16 and insn.offset % 16 == 0:
+            align = 16
+        elif not block.plain:
+            align = min(insn.size, 8 if pair else 16)
     if insn.mode == "register":
         assert isinstance(insn, base.LoadStore)
         return block.indexed_address(
@@ -284,6 +303,20 @@ def ordered(block: BlockCode, insn: base.Ordered) -> bool:
     return True
 
 
+_TPIDR_EL0 = (3, 3, 13, 0, 2)
+
+
+def system_register_move(block: BlockCode, insn: base.SystemRegisterMove) -> bool:
+    """MRS Xt, TPIDR_EL0: where a thread finds its data. The state page has it while code of EL0 runs."""
+    if block.context.el or not insn.is_read or insn.key != _TPIDR_EL0:
+        return False
+    if insn.t != 31:
+        target = block.target(insn.t, VALUE)
+        block.emit(*a64.mov_imm(TEMP, STATE), a64.ldr(target, TEMP, THREAD_POINTER))
+        block.written(insn.t, VALUE)
+    return True
+
+
 def _no_effect(_block: BlockCode, _insn: Any) -> bool:
     return True
 
@@ -378,6 +411,7 @@ BASE_EMITTERS: dict[type, Callable[[BlockCode, Any], bool]] = {
     base.LoadStorePair: load_store_pair,
     base.Ordered: ordered,
     base.Prefetch: _no_effect,
+    base.SystemRegisterMove: system_register_move,
     base.Hint: _hint,
     base.Barrier: _barrier,
     base.Branch: branch,

@@ -16,8 +16,10 @@ from emulator.engine.translate.layout import (
     HIGH,
     LOW,
     META,
+    STATE,
     TEMP,
     TEMP2,
+    THREAD_POINTER,
     VALUE,
     get_meta,
     get_tag,
@@ -564,6 +566,20 @@ def _constant(block: BlockCode, d: int, capability: Capability) -> None:
     block.holds_constant(d, capability)
 
 
+_CTPIDR_EL0 = (3, 3, 13, 0, 2)
+
+
+def read_thread_pointer(block: BlockCode, insn: Instruction) -> bool:
+    """MRS Ct, CTPIDR_EL0; see `emit_base.system_register_move`."""
+    key = (2 + insn.o0, insn.op1, insn.CRn, insn.CRm, insn.op2)
+    if block.context.el or key != _CTPIDR_EL0:
+        return False
+    block.emit(*a64.mov_imm(TEMP, STATE), a64.ldr(LOW, TEMP, THREAD_POINTER))
+    block.emit(a64.ldr(HIGH, TEMP, THREAD_POINTER + 8), a64.ldr(TEMP, TEMP, THREAD_POINTER + 16))
+    _deliver(block, insn.Ct, LOW, HIGH, TEMP)
+    return True
+
+
 # --- branches --------------------------------------------------------------------------------------------
 
 
@@ -616,6 +632,7 @@ ROW_EMITTERS: dict[str, Emitter] = {
     "GCLIM_R_C_C": get_limit,
     "GCLEN_R_C_C": get_length,
     "GCOFF_R_C_C": get_offset,
+    "MRS_C_I_C": read_thread_pointer,
     "SUBS_R_CC_C": compare,
     "CHKTGD_C_C": check_tag,
     "CSEL_C_CI_C": select,

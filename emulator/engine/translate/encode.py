@@ -140,23 +140,22 @@ def eor_imm(d: int, n: int, value: int) -> int:
     return 0xD2000000 | _bitmask(value & MASK64) | n << 5 | d
 
 
-def mov_imm(d: int, value: int) -> list[int]:
+@lru_cache(maxsize=16384)
+def mov_imm(d: int, value: int) -> tuple[int, ...]:
     """Xd = a 64-bit constant, in one to four words."""
     value &= MASK64
     parts = [value >> 16 * i & 0xFFFF for i in range(4)]
-    if sum(part == 0xFFFF for part in parts) > sum(part == 0 for part in parts):
-        words: list[int] = []
+    words: list[int] = []
+    if parts.count(0xFFFF) > parts.count(0):
         for i, part in enumerate(parts):
             if part != 0xFFFF:
-                words.append(
-                    (0xF2800000 | part << 5 if words else 0x92800000 | (part ^ 0xFFFF) << 5) | i << 21 | d
-                )
-        return words or [0x92800000 | d]
-    words = []
+                word = 0xF2800000 | part << 5 if words else 0x92800000 | (part ^ 0xFFFF) << 5
+                words.append(word | i << 21 | d)
+        return tuple(words) or (0x92800000 | d,)
     for i, part in enumerate(parts):
         if part:
             words.append((0xF2800000 if words else 0xD2800000) | i << 21 | part << 5 | d)
-    return words or [0xD2800000 | d]
+    return tuple(words) or (0xD2800000 | d,)
 
 
 def mov_imm_full(d: int, value: int) -> list[int]:

@@ -333,10 +333,12 @@ class FastEngine(ReferenceEngine):
                 cold.append(a64.add_imm(BAD, BAD, -len(draft.starts)))
             draft.exits.append((COLD + len(cold), Exit(ExitKind.BUDGET, made.pc, 0)))
             cold += a64.tbnz63(BAD, 0), 0
-        # A call's target is a place of its own; the facts that an edge carries tell it from a call.
-        follows = near is not None and near.kind is ExitKind.EDGE and not near.call
         cold_bytes = 4 * (len(cold) + _STUB_WORDS * len(draft.exits))
-        places = code.places.allocate(4 * len(words), cold_bytes, near.site if near else None, follows)
+        neighbour = domain.neighbour(made.pc)
+        follows = neighbour is not None or (near is not None and near.kind is ExitKind.EDGE and not near.call)
+        if neighbour is None and near is not None:
+            neighbour = near.site
+        places = code.places.allocate(4 * len(words), cold_bytes, neighbour, follows)
         if places is None or self._drop:
             return False
         hot_at, cold_at = places
@@ -347,7 +349,7 @@ class FastEngine(ReferenceEngine):
         made.starts = [hot_at + 4 * at for at, _, _ in draft.starts]
         made.places = [(pc, ahead) for _, pc, ahead in draft.starts]
         made.swaps = {hot_at + 4 * at: named for at, named in draft.swaps.items()}
-        domain.blocks.setdefault(made.pc, []).append(made)
+        domain.add(made)
         for at, to in draft.to_cold:
             word = a64.retarget(words[at], cold_at + 4 * to - (hot_at + 4 * at))
             assert word is not None
@@ -474,7 +476,7 @@ class FastEngine(ReferenceEngine):
         capabilities = not plain and translation.domain.context.cap_trap is None
         code.use_view((self.space.revision, capabilities), int(translation.domain.context.el == 0))
         self.counters.entries += 1
-        page.spill(left, plain)
+        page.spill(left, plain, translation.domain.context.restricted)
         self._q[TARGET >> 3] = translation.checked
         where = code.run(plain)
         if where is not None:

@@ -17,12 +17,16 @@ class Fact(NamedTuple):
     """About Cn. `slot`: where its window is kept (None: nowhere). `permissions`: those it has for certain.
     `alignment`: a power of two up to 16 that divides its value (bytes). `tagged`: it is, and unsealed.
 
+    `clean`: in A64 code, its value is an address as it is, without a top byte that is ignored. (What is one
+    keeps being one while it moves by small steps: what lies behind the ends is never mapped.)
+
     A slot's window is that of Cn's bounds whether Cn is still tagged or not."""
 
     slot: int | None
     permissions: int
     alignment: int
     tagged: bool
+    clean: bool = False
 
     def moved(self, delta: int) -> Fact:
         """After the value changed by `delta` bytes."""
@@ -47,6 +51,7 @@ def covers(known: Facts, needed: Facts) -> bool:
             or need.permissions & ~fact.permissions
             or fact.alignment % need.alignment
             or (need.tagged and not fact.tagged)
+            or (need.clean and not fact.clean)
         ):
             return False
     return True
@@ -59,7 +64,11 @@ def common(one: Facts, other: Facts) -> Facts:
         b = other.get(n)
         if b is not None and a.slot == b.slot:
             result[n] = Fact(
-                a.slot, a.permissions & b.permissions, gcd(a.alignment, b.alignment), a.tagged and b.tagged
+                a.slot,
+                a.permissions & b.permissions,
+                gcd(a.alignment, b.alignment),
+                a.tagged and b.tagged,
+                a.clean and b.clean,
             )
     return result
 
@@ -74,5 +83,5 @@ def kept_by_jump(facts: Facts) -> Facts:
 
 
 def carried(facts: Facts) -> Facts:
-    """Those worth carrying along an edge: windows, and CSP's alignment."""
-    return {n: fact for n, fact in facts.items() if fact.slot is not None or n == CSP}
+    """Those worth carrying along an edge: windows, clean addresses, CSP's alignment."""
+    return {n: fact for n, fact in facts.items() if fact.slot is not None or fact.clean or n == CSP}

@@ -33,7 +33,7 @@ from emulator.engine.translate.layout import (
     set_value,
     window_register,
 )
-from emulator.engine.translate.stretch import LOAD, Stretch
+from emulator.engine.translate.stretch import LOAD, REACH, Stretch
 from morello_isa.capability import Capability
 
 
@@ -105,10 +105,16 @@ class RegisterHomes(Stretch):
 
     def stack_moved(self, amount: int | None) -> None:
         """SP as an integer changed by `amount` bytes (None: unknown)."""
-        before = self._known.get(CSP)
-        self.kill(CSP)
-        if before is not None and amount is not None:
-            self._known[CSP] = Fact(None, 0, before.moved(amount).alignment, False)
+        self.moved_integer(CSP, CSP, amount)
+
+    def moved_integer(self, d: int, n: int, amount: int | None) -> None:
+        """Xd := Xn + a small constant (None: an unknown one) is complete: what was known of Xn as an address
+        of A64 code is known of Xd."""
+        before = self._known.get(n)
+        self.kill(d)
+        if before is not None and amount is not None and (d == CSP or not self.context.c64):
+            clean = before.clean and abs(amount) <= REACH
+            self._known[d] = Fact(None, 0, before.moved(amount).alignment, False, clean)
 
     def copy_capability(self, d: int, n: int) -> None:
         """Metadata, tag and what is known: Cd := Cn's. (The values are equal, or become so.)"""

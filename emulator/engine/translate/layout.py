@@ -61,6 +61,8 @@ EXIT = 0x1808
 """The number of the exit that asks."""
 ASK_VALUE, ASK_META, ASK_BAD, ASK_LEFT = 0x1810, 0x1818, 0x1820, 0x1828
 """What a branch to a register's value tells: target, its metadata, 0 if it may be one, instructions left."""
+THREAD_POINTER = 0x1840
+"""CTPIDR_EL0, or RCTPIDR_EL0 for Restricted code: value, metadata, tag (8 bytes each)."""
 SWAP = 0x1A00
 """Room for host V registers that lend themselves to the guest's."""
 

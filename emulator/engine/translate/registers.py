@@ -11,6 +11,7 @@ from emulator.engine.translate.layout import (
     SPILL_META,
     SPILL_TAGS,
     SPILL_WINDOW,
+    THREAD_POINTER,
     UNUSABLE,
 )
 from emulator.state.pe import Pe
@@ -18,6 +19,7 @@ from emulator.state.registers import SP_SLOT
 from morello_isa.capability import OTYPE_FIELD, Capability
 from morello_isa.permissions import Perm
 
+_THREAD = THREAD_POINTER >> 3
 _LOAD_BIT = int(Perm.LOAD) << 46
 _META, _LEFT, _EVICTED, _WINDOW = SPILL_META >> 3, SPILL_LEFT >> 3, SPILL_EVICTED >> 3, SPILL_WINDOW >> 3
 
@@ -32,7 +34,7 @@ class StatePage:
         self._tags = whole[SPILL_TAGS : SPILL_TAGS + 32]
         self._metas = self.q[_META : _META + 32]
 
-    def spill(self, left: int, plain: bool) -> None:
+    def spill(self, left: int, plain: bool, restricted: bool) -> None:
         """PE -> state page, `left` instructions being left. `plain`: all registers are integers."""
         pe, q = self._pe, self.q
         x = pe.x
@@ -43,6 +45,8 @@ class StatePage:
         for n in EVICTED:
             q[at] = x[n]
             at += 1
+        thread = pe.sysregs.capabilities["RCTPIDR_EL0" if restricted else "CTPIDR_EL0"]
+        q[_THREAD], q[_THREAD + 1], q[_THREAD + 2] = thread.value, thread.hi, thread.tag
         if plain:
             return
         metas = [0 if c is None else c.hi for c in pe.c]

@@ -17,7 +17,9 @@ LONGEST_PATH = 1024
 _PATH_STEP = 128
 _VERSIONS = 3
 """Versions of a block for different facts, before one is made that needs none."""
-_IMPROVED_VERSIONS = 5
+_NEIGHBOURHOOD = 8
+"""log2 of the bytes of guest code that are likely to belong together."""
+_IMPROVED_VERSIONS = 2
 """Versions of a block for loops and jumps that know more."""
 
 
@@ -60,8 +62,8 @@ class Domain:
     it may fetch."""
 
     __slots__ = (
-        "anchor", "blocks", "changed_forms", "context", "digest", "family", "frame", "general", "key",
-        "last_use", "narrow", "plain", "space", "window",
+        "_places", "anchor", "blocks", "changed_forms", "context", "digest", "family", "frame", "general",
+        "key", "last_use", "narrow", "plain", "space", "window",
     )  # fmt: skip
 
     def __init__(
@@ -77,6 +79,7 @@ class Domain:
         self.last_use = 0
         """Number of the entry into translated code at which it was wanted last."""
         self.blocks: dict[int, list[Translation]] = {}
+        self._places: dict[int, int] = {}
         self.narrow: set[int] = set()
         self.general: set[int] = set()
         self.changed_forms: list[int] = []
@@ -85,6 +88,20 @@ class Domain:
         self.digest = hashlib.blake2b(repr((context, plain, exact, window)).encode(), digest_size=32).digest()
         """Stands for all that translations depend on but instructions."""
         self.frame = Frame(context, window, table, plain, exact, self.narrow, self.general)
+
+    def add(self, made: Translation) -> None:
+        """A new translation has its place."""
+        self.blocks.setdefault(made.pc, []).append(made)
+        self._places[made.pc >> _NEIGHBOURHOOD] = made.host
+
+    def neighbour(self, pc: int) -> int | None:
+        """Where code of the same neighbourhood has been put last: probably of the same function."""
+        here = pc >> _NEIGHBOURHOOD
+        for place in (here, here - 1, here + 1):
+            host = self._places.get(place)
+            if host is not None:
+                return host
+        return None
 
     def other_form(self, pc: int) -> bool:
         """Give an instruction another form, if there is one."""

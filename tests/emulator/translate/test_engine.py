@@ -204,3 +204,26 @@ def test_a_refused_address_reaches_nothing(top: int) -> None:
         run(pair, 500)
         same(pair)
         assert len(pair[1].faults) >= 200
+
+
+@pytest.mark.parametrize("c64", [True, False])
+def test_the_thread_pointer_is_read_without_leaving(c64: bool) -> None:
+    lines = ["mrs x9, tpidr_el0", "mrs c10, ctpidr_el0", "add x11, x11, #1", "b #-12"]
+    pair = pair_of(lines, c64)
+    for twin in pair:
+        twin.pe.sysregs.capabilities["CTPIDR_EL0"] = twin.pe.data[0].set_value(DATA + 0x40)
+        twin.pe.write_c(12, twin.pe.data[0])  # no plain code
+    run(pair, 5000)
+    same(pair)
+    assert pair[1].pe.read_c(10).tag and pair[1].pe.x[9] == DATA + 0x40
+    assert pair[1].engine.counters.singles == 0  # type: ignore[union-attr]
+
+
+def test_the_thread_pointer_of_plain_code() -> None:
+    pair = pair_of(["mrs x9, tpidr_el0", "b #-4"], False)
+    for twin in pair:
+        for n in range(31):
+            twin.pe.write_x(n, 0)
+        twin.pe.sysregs.capabilities["CTPIDR_EL0"] = twin.pe.data[0].set_value(DATA + 0x40)
+    run(pair, 3000)
+    same(pair)
