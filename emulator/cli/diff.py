@@ -111,12 +111,10 @@ def _compare_program(arguments: argparse.Namespace) -> int:
 
 
 def _subject(arguments: argparse.Namespace) -> Subject:
-    from emulator.insight.program_sides import Input, ProgramSubject
+    from emulator.insight.guest_streams import Source
+    from emulator.insight.program_sides import ProgramSubject
 
-    source = Input()
-    if source.is_terminal:
-        sys.stderr.write("morello: diff: the program's standard input is empty, not the terminal\n")
-    return ProgramSubject(request_of(arguments), options_of(arguments), source, _write, sys.stderr)
+    return ProgramSubject(request_of(arguments), options_of(arguments), Source(), _write, sys.stderr)
 
 
 def _write(number: int, data: bytes) -> None:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import io
 import os
-import stat
-import tempfile
-from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, TextIO
 
 from emulator.faults import MemoryAbort
+from emulator.insight.guest_streams import Output, Sink, Source
 from emulator.insight.states import Difference, differences
 from emulator.linux.explain_signal import explain
-from emulator.linux.handles import HostFile, Open
 from emulator.linux.session import ENGINES, Session
 
 if TYPE_CHECKING:
@@ -26,52 +23,6 @@ if TYPE_CHECKING:
     from emulator.state.pe import Pe
     from morello_isa.capability import Capability
 
-Sink = Callable[[int, bytes], None]
-"""Takes (1 or 2, what the guest wrote there)."""
-
-
-class _Output(HostFile):
-    """Standard output or error: the same device for both machines, whose data one of them passes on."""
-
-    def __init__(self, null: int, number: int, sink: Sink | None) -> None:
-        super().__init__(null, "/dev/null", Open.WRONLY, owned=False)
-        self._number = number
-        self._sink = sink
-
-    def write(self, task: Task, data: bytes) -> int:  # noqa: ARG002
-        """All of it is written."""
-        if self._sink is not None:
-            self._sink(self._number, bytes(data))
-        return len(data)
-
-
-class Input:
-    """Standard input, which every machine reads anew: a copy of a file's or pipe's data, never a terminal."""
-
-    def __init__(self, descriptor: int = 0) -> None:
-        self.is_terminal = os.isatty(descriptor)
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as this object
-        try:
-            regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
-        except OSError:
-            self.is_terminal = True
-            regular = False
-        if not self.is_terminal:
-            source = os.dup(descriptor)
-            with os.fdopen(source, "rb") as stream:
-                start = os.lseek(descriptor, 0, os.SEEK_CUR) if regular else 0
-                while chunk := stream.read(1 << 20):
-                    self._file.write(chunk)
-                if regular:
-                    os.lseek(descriptor, start, os.SEEK_SET)
-            self._file.flush()
-
-    def open(self) -> int:
-        """A descriptor of its own, at the beginning."""
-        if self.is_terminal:
-            return os.open(os.devnull, os.O_RDONLY)
-        return os.open(f"/proc/self/fd/{self._file.fileno()}", os.O_RDONLY)
-
 
 class ProgramSide:
     """See `Side`."""
@@ -81,7 +32,7 @@ class ProgramSide:
         request: Request,
         options: Options,
         engines: EngineFactory,
-        source: Input,
+        source: Source,
         sink: Sink | None,
         errors: TextIO,
     ) -> None:
@@ -94,8 +45,12 @@ class ProgramSide:
         self.kernel = kernel = session.kernel
         # Files of the host are read only: a change by one machine would be seen by the other.
         session.view.grants = [replace(grant, writable=False) for grant in session.view.grants]
+        table = session.process.descriptors
+        reads = source.input(given)
+        if reads is not None:
+            table.put(0, reads)
         for number in (1, 2):
-            session.process.descriptors.put(number, _Output(null, number, sink))
+            table.put(number, Output(null, number, sink))
         self.outcome: object = None
         call = kernel.run_call
 
@@ -161,7 +116,7 @@ class ProgramSubject:
     """See `Subject`. `sink` gets what the reference machine writes, once; `errors` what is told about it."""
 
     def __init__(
-        self, request: Request, options: Options, source: Input, sink: Sink, errors: TextIO
+        self, request: Request, options: Options, source: Source, sink: Sink, errors: TextIO
     ) -> None:  # fmt: skip
         self._request = request
         self._options = options

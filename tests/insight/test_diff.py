@@ -13,8 +13,9 @@ from emulator.cli import diff
 from emulator.engine.translate import emit_base
 from emulator.engine.translate.block import BlockCode
 from emulator.insight.explanation import explanation
+from emulator.insight.guest_streams import Source
 from emulator.insight.lockstep import Lockstep
-from emulator.insight.program_sides import Input, ProgramSubject
+from emulator.insight.program_sides import ProgramSubject
 from emulator.linux.kernel import Options
 from emulator.linux.session import Request
 from tests.insight.conftest import DEMO, RunMorello
@@ -22,8 +23,7 @@ from tests.insight.conftest import DEMO, RunMorello
 
 def _lockstep(program: Path, output: list[bytes], every: int = 3000) -> Lockstep:
     nothing = os.open(os.devnull, os.O_RDONLY)
-    source = Input(nothing)
-    os.close(nothing)
+    source = Source(nothing)
     request = Request(str(program), ["x"])
     subject = ProgramSubject(request, Options(), source, lambda _, data: output.append(data), io.StringIO())
     return Lockstep(subject, every)
@@ -41,6 +41,18 @@ def test_input_from_a_file(run_morello: RunMorello, loops: Path, tmp_path: Path)
     with (tmp_path / "input").open() as stream:
         done = run_morello("diff", loops, stdin=stream)
     assert (done.returncode, done.stdout) == (0, "55 17997000 8\n")
+
+
+def test_input_that_stays_open(run_morello: RunMorello, loops: Path) -> None:
+    """Input is read when the program reads it: an open pipe without data is no reason to wait before."""
+    reading, writing = os.pipe()
+    os.write(writing, b"abc")
+    try:
+        done = run_morello("diff", loops, stdin=reading)
+    finally:
+        os.close(reading)
+        os.close(writing)
+    assert (done.returncode, done.stdout) == (0, "55 17997000 3\n")
 
 
 def test_the_demonstration(run_morello: RunMorello) -> None:
