@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from emulator.cli.board_image import add_image_options, image_subject, is_image, write_all
 from emulator.cli.run import Parser, add_options, options_of, positive_count, request_of
 from morello_isa.errors import EXIT_EMULATOR_ERROR, UserError
 
@@ -39,22 +39,15 @@ def parser() -> argparse.ArgumentParser:
 
 def image_parser() -> argparse.ArgumentParser:
     """The options of `morello diff --image FILE`."""
-    from emulator.board.boards import BOARDS
-
     p = Parser(prog="morello diff", description=__doc__, allow_abbrev=False)
-    p.add_argument("--image", metavar="FILE", required=True, help="compare on a board: an ELF image for it")
-    p.add_argument("--board", choices=tuple(BOARDS), help="default: morello, or testboard for its images")
-    p.add_argument("--el", type=int, choices=(1, 2, 3), help="exception level to start at")
+    add_image_options(p)
     p.add_argument("--every", metavar="N", type=positive_count, help="compare about every N instructions")
-    p.add_argument(
-        "--max-instructions", metavar="N", type=positive_count, help="compare N instructions at most"
-    )
     return p
 
 
 def main(argv: Sequence[str]) -> int:
     """0: the engines agree; 1: they differ; 125: no comparison could be made."""
-    if argv and argv[0].split("=")[0] in ("--image", "--board", "--el"):
+    if is_image(argv):
         return _errors_are_ours(_compare_image, image_parser().parse_args(argv))
     arguments = parser().parse_args(argv)
     for option in ("strace", "stats", "real_time"):
@@ -94,16 +87,7 @@ def _compare(subject: Subject, every: int | None) -> int:
 
 
 def _compare_image(arguments: argparse.Namespace) -> int:
-    from emulator.board.boards import BOARDS
-    from emulator.board.image import read_file
-    from emulator.cli.boot import default_board
-    from emulator.insight.board_sides import BoardSubject
-
-    board = BOARDS[arguments.board] if arguments.board else default_board(arguments.image)
-    level = arguments.el if arguments.el is not None else board.start_el
-    data, limit = read_file(arguments.image), arguments.max_instructions
-    subject = BoardSubject(board, data, arguments.image, level, limit, lambda out: _write(1, out))
-    return _compare(subject, arguments.every)
+    return _compare(image_subject(arguments), arguments.every)
 
 
 def _compare_program(arguments: argparse.Namespace) -> int:
@@ -114,13 +98,7 @@ def _subject(arguments: argparse.Namespace) -> Subject:
     from emulator.insight.guest_streams import Source
     from emulator.insight.program_sides import ProgramSubject
 
-    return ProgramSubject(request_of(arguments), options_of(arguments), Source(), _write, sys.stderr)
-
-
-def _write(number: int, data: bytes) -> None:
-    """What the guest writes, to our own streams."""
-    while data:
-        data = data[os.write(number, data) :]
+    return ProgramSubject(request_of(arguments), options_of(arguments), Source(), write_all, sys.stderr)
 
 
 def _progress() -> tuple[Callable[[int], None], Callable[[], None]]:

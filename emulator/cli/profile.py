@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from emulator.cli.board_image import add_image_options, image_subject, is_image, write_out
 from emulator.cli.run import (
     Parser,
     add_options,
@@ -24,9 +25,10 @@ from emulator.cli.run import (
 from morello_isa.errors import EXIT_EMULATOR_ERROR, UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from emulator.engine.api import Engine, ExceptionHandler
     from emulator.insight.profile import Profile
-    from emulator.linux.kernel import Kernel
     from emulator.linux.process import Task
     from emulator.memory.interface import Memory
     from emulator.pictures.output import OutputFile
@@ -38,22 +40,45 @@ EXIT_INTERRUPTED = 130
 def parser() -> argparse.ArgumentParser:
     """The options of `morello profile`: its own, and those of `morello run`."""
     p = Parser(prog="morello profile", description=__doc__, allow_abbrev=False)
-    p.add_argument("-o", dest="output", metavar="FILE", help="write the tables to FILE instead of stderr")
-    p.add_argument("--top", metavar="N", type=positive_count, default=15, help="rows of each table (15)")
-    p.add_argument("--json", metavar="FILE", help="everything as JSON into FILE")
+    _add_results(p)
     p.add_argument(
         "--flame",
         metavar="FILE",
         help="call stacks into FILE: for speedscope if it ends in .json, else for flamegraph.pl and the like",
     )
     p.add_argument("--period", metavar="N", type=positive_count, help="--flame: a stack every N instructions")
+    p.add_argument(
+        "--image",
+        metavar="FILE",
+        help="as the first option: a board's image instead of a program; 'morello profile --image X --help'",
+    )
     add_options(p)
     return p
 
 
+def image_parser() -> argparse.ArgumentParser:
+    """The options of `morello profile --image FILE`."""
+    p = Parser(prog="morello profile", description=__doc__, allow_abbrev=False)
+    add_image_options(p)
+    _add_results(p)
+    p.set_defaults(flame=None)
+    return p
+
+
+def _add_results(p: argparse.ArgumentParser) -> None:
+    p.add_argument("-o", dest="output", metavar="FILE", help="write the tables to FILE instead of stderr")
+    p.add_argument("--top", metavar="N", type=positive_count, default=15, help="rows of each table (15)")
+    p.add_argument("--json", metavar="FILE", help="everything as JSON into FILE")
+
+
 def main(argv: Sequence[str]) -> int:
-    """Profile a program; the exit status is that of `morello run`."""
+    """Profile a program or an image; the exit status is that of `morello run` or `morello boot`."""
+    if is_image(argv):
+        arguments = image_parser().parse_args(argv)
+        return _with_files(arguments, _run_image)
     arguments = parser().parse_args(argv)
+    if arguments.image is not None:
+        raise UserError("profile: --image comes first, without a program", EXIT_EMULATOR_ERROR)
     for option in ("strace", "stats"):
         if getattr(arguments, option):
             raise UserError(f"profile: --{option} belongs to 'morello run'", EXIT_EMULATOR_ERROR)
@@ -64,12 +89,18 @@ def main(argv: Sequence[str]) -> int:
         )
     if arguments.period and not arguments.flame:
         raise UserError("profile: --period belongs to --flame", EXIT_EMULATOR_ERROR)
+    return _with_files(arguments, _run)
+
+
+def _with_files(
+    arguments: argparse.Namespace, run: Callable[[argparse.Namespace, dict[str, OutputFile]], int]
+) -> int:
     names = [name for name in (arguments.output, arguments.json, arguments.flame) if name]
     if len(set(names)) < len(names):
         raise UserError("profile: -o, --json and --flame need files of their own", EXIT_EMULATOR_ERROR)
     with contextlib.ExitStack() as stack:
         files = {name: stack.enter_context(_file(name)) for name in names}
-        return _run(arguments, files)
+        return run(arguments, files)
 
 
 def _file(name: str) -> OutputFile:
@@ -89,7 +120,7 @@ class _Run:
         self.owners = Owners()
         self.census = ProfiledCensus(self.owners.of)
         self.timing = self.census.timing = Timing()
-        self.sampler = Sampler(self._task_of, arguments.period) if arguments.flame else None
+        self.sampler = Sampler(self._task_of, arguments.period) if arguments.flame is not None else None
         if self.sampler is not None:
             from emulator.engine.translate.profiled import SAMPLING
 
@@ -107,11 +138,11 @@ class _Run:
         tasks = kernel.tasks.values() if kernel is not None else ()
         return next((task for task in tasks if task.engine is engine), None)
 
-    def profile(self, kernel: Kernel, seconds: float, startup: float) -> Profile:
+    def profile(self, instructions: int, seconds: float, startup: float) -> Profile:
         """What there is at the end."""
         from emulator.insight.profile import ProfileMaker
 
-        return ProfileMaker(self.census, self.timing, self.owners).make(kernel.instructions, seconds, startup)
+        return ProfileMaker(self.census, self.timing, self.owners).make(instructions, seconds, startup)
 
 
 def _run(arguments: argparse.Namespace, files: dict[str, OutputFile]) -> int:
@@ -138,10 +169,32 @@ def _run(arguments: argparse.Namespace, files: dict[str, OutputFile]) -> int:
         # What was measured is worth having, most of all then.
         error, status = ended, ended.status
     seconds = startup + time.perf_counter() - started
-    profile = run.profile(session.kernel, seconds, startup)
+    profile = run.profile(session.kernel.instructions, seconds, startup)
     _write(arguments, files, run, profile)
     if error is not None:
         sys.stderr.write(f"morello: {error.message}\n")
+    return status
+
+
+def _run_image(arguments: argparse.Namespace, files: dict[str, OutputFile]) -> int:
+    from emulator.board.outcome import Outcome, OutcomeKind
+    from emulator.cli import boot
+    from emulator.insight.board_sides import BoardSide
+
+    run = _Run(arguments)
+    side = BoardSide(image_subject(arguments), run.engine, write_out)
+    side.attach(run.owners)
+    startup = _age()
+    started = time.perf_counter()
+    try:
+        outcome = side.system.run(arguments.max_instructions)
+    except KeyboardInterrupt:
+        outcome = Outcome(OutcomeKind.USER)
+    seconds = startup + time.perf_counter() - started
+    _write(arguments, files, run, run.profile(side.instructions, seconds, startup))
+    status, message = boot.exit_status(outcome)
+    if message:
+        sys.stderr.write(f"morello boot: {message}\n")
     return status
 
 

@@ -45,6 +45,11 @@ class Place(NamedTuple):
         return f"{self.name} in {self.image}" if self.name else f"({self.image or 'outside every image'})"
 
 
+def printable(name: str) -> str:
+    """A guest's file may name its functions as it likes; what a terminal gets of it is harmless."""
+    return name if name.isprintable() else "".join(c if c.isprintable() else "?" for c in name)
+
+
 class Owners:
     """Owners of engines, and names of addresses. `kernel` is set once there is one."""
 
@@ -93,12 +98,12 @@ class Owners:
         loaded = image_at(owner.images, address)
         if loaded is None:
             return Place("", "", address, 0)
-        image = posixpath.basename(loaded.path)
+        image = printable(posixpath.basename(loaded.path))
         found = self._names.of(loaded).symbol_at(address - loaded.bias)
         if found is None:
             return Place(image, "", loaded.start, address - loaded.start)
         symbol, offset = found
-        return Place(image, symbol.name, address - offset, offset)
+        return Place(image, printable(symbol.name), address - offset, offset)
 
     def short(self, owner: Owner | None, address: int) -> str | None:
         """`fill+0x8` for disassembly."""

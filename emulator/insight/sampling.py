@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from emulator.debug.names import Names
 from emulator.debug.unwind import frames
+from emulator.insight.owners import printable
 from emulator.linux.symbols import image_at
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class Sampler:
         if task is None:
             return
         self.samples += 1
-        stack = (f"{task.process.name} {task.tid}", *reversed(list(self._frames(task))))
+        stack = (printable(f"{task.process.name} {task.tid}"), *reversed(list(self._frames(task))))
         self.stacks[stack] = self.stacks.get(stack, 0) + weight
 
     def _frames(self, task: Task) -> Iterator[str]:
@@ -77,6 +78,7 @@ class Sampler:
             image = posixpath.basename(loaded.path) if loaded is not None else ""
             function = self._names.function(process, pc)
             name = function[1] if function is not None else f"{pc:#x}" if not image else "?"
+            name, image = printable(name), printable(image)
             where = ", ".join(part for part in (image, "Restricted" if frame.restricted else "") if part)
             yield f"{name} [{where}]" if where else name
 
@@ -88,8 +90,8 @@ def collapsed(stacks: dict[Stack, int]) -> str:
 
 
 def _plain(name: str) -> str:
-    """Without what separates frames and lines."""
-    return name.replace(";", ":").replace("\n", " ")
+    """Without what separates frames."""
+    return name.replace(";", ":")
 
 
 def speedscope(stacks: dict[Stack, int], title: str) -> str:

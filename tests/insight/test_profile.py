@@ -109,3 +109,19 @@ def test_the_limit(run_morello: RunMorello, loops: Path) -> None:
     done = run_morello("profile", "--max-instructions", "20000", loops, input="")
     assert done.returncode == 124
     assert "20,000 instructions in" in done.stderr
+
+
+def test_a_board(run_morello: RunMorello, image: Path, tmp_path: Path) -> None:
+    """An image's functions; its output appears and its status is the command's."""
+    file = tmp_path / "profile.json"
+    done = run_morello("profile", "--image", image, "--json", file)
+    assert done.returncode == 0
+    assert done.stdout.startswith("hello from the board\n")
+    assert "functions " in done.stderr
+    content = json.loads(file.read_text())
+    assert content["functions"][0]["name"] == "main in hello.elf"
+    counted = sum(row["instructions"] for row in content["functions"])
+    assert abs(content["instructions"] - counted) <= 64
+    done = run_morello("profile", "--image", image, "--flame", file)
+    assert done.returncode == 125
+    assert done.stderr == "morello: profile: unrecognized arguments: --flame " + str(file) + "\n"
