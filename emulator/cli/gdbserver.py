@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import select
 import socket
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from emulator.cli.debug import check
 from emulator.cli.run import Parser, add_options, options_of, request_of
 from morello_isa.errors import EXIT_EMULATOR_ERROR, UserError
+
+if TYPE_CHECKING:
+    from emulator.debug.session import Debugger
 
 
 def parser() -> argparse.ArgumentParser:
@@ -19,6 +24,9 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--once", action="store_true", help="end when the first connection does")
     p.add_argument(
         "address", metavar="[HOST:]PORT", type=_address, help="where to listen (default 127.0.0.1)"
+    )
+    p.add_argument(
+        "--allow-repeat", action="store_true", help="going back may repeat the program's changes to files"
     )
     add_options(p)
     return p
@@ -35,10 +43,10 @@ def main(argv: Sequence[str]) -> int:
     """Serve until Ctrl-C, or one connection with --once; 0."""
     arguments = parser().parse_args(argv)
     check(arguments, "gdbserver")
-    from emulator.debug.rsp.server import Server
     from emulator.debug.session import Debugger
 
     debugger = Debugger(request_of(arguments), options_of(arguments))
+    debugger.allow_repeat = arguments.allow_repeat
     debugger.start()
     host, port = arguments.address
     try:
@@ -46,17 +54,44 @@ def main(argv: Sequence[str]) -> int:
     except OSError as error:
         debugger.close()
         raise UserError(f"can't listen on {host}:{port}: {error.strerror}", EXIT_EMULATOR_ERROR) from None
-    server = Server(debugger)
     place = listener.getsockname()
-    sys.stderr.write(f"morello: waiting for gdb on {place[0]}:{place[1]}\n")
+    _say(f"waiting for gdb on {place[0]}:{place[1]}")
     with contextlib.suppress(KeyboardInterrupt), listener:
-        while True:
-            link, _ = listener.accept()
-            with link:
-                server.serve(link)
-            if arguments.once:
-                break
-            if debugger.stop.is_end:
-                debugger.start()
+        _serve(debugger, listener, arguments.once)
     debugger.close()
     return 0
+
+
+def _serve(debugger: Debugger, listener: socket.socket, once: bool) -> None:
+    """One client after the other."""
+    from emulator.debug.rsp.server import End, Server
+
+    server = Server(debugger)
+    while True:
+        link, _ = listener.accept()
+        with link:
+            end = server.serve(link)
+        if end is End.DETACHED and not debugger.stop.is_end:
+            _run_alone(debugger, listener, once)
+        if debugger.stop.is_end:
+            _say(f"the program {debugger.stop.text}")
+        if once:
+            return
+        if debugger.stop.is_end or end is End.KILLED:
+            debugger.start()
+
+
+def _run_alone(debugger: Debugger, listener: socket.socket, once: bool) -> None:
+    """After a detach the program goes on; a new client stops it where it then is."""
+    from emulator.debug.guest import Plan
+
+    if not once:
+        debugger.guest.poll = lambda: bool(select.select([listener], [], [], 0)[0])
+    try:
+        debugger.resume(Plan(stop_at_faults=False))
+    finally:
+        debugger.guest.poll = None
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"morello: {text}\n")

@@ -27,7 +27,7 @@ from morello_isa.errors import EXIT_EMULATOR_ERROR, UserError
 
 if TYPE_CHECKING:
     from emulator.linux.kernel import Kernel, Outcome
-    from emulator.linux.process import Process, Task
+    from emulator.linux.process import LoadedImage, Process, Task
 
 POLL_SECONDS = 0.05
 LONGEST_RUN = 20_000
@@ -57,20 +57,26 @@ class Plan:
     stepping: Task | None = None
     steps: int = 0
     stop_at_faults: bool = True
+    stop_at_images: bool = False
+    """Stop when a process has loaded a library or executed another program."""
+    at_signal: Callable[[SignalInfo], bool] | None = None
+    """Decides about a signal that no fault caused, when it is about to be acted upon."""
+    deliver: bool = True
+    """False: the fault or signal at which the guest stopped before never reaches the program."""
 
 
 class CatchingSignals(Signals):
     """Signals whose delivery the debugger can stop at."""
 
-    def __init__(self, kernel: Kernel, told: Callable[[Task, SignalInfo], None]) -> None:
+    def __init__(self, kernel: Kernel, told: Callable[[Task, SignalInfo], bool]) -> None:
         super().__init__(kernel)
         self._told = told
 
     def take(self, task: Task, mask: int) -> SignalInfo | None:
         """See `Signals.take`."""
         info = super().take(task, mask)
-        if info is not None:
-            self._told(task, info)
+        while info is not None and not self._told(task, info):
+            info = super().take(task, mask)
         return info
 
 
@@ -92,7 +98,7 @@ class Guest:
         self._make = make
         self._abandoned = False
         self._pass_over: tuple[DebugEngine, int] | None = None
-        self._images = 0
+        self._images: dict[int, list[LoadedImage]] = {}
         self._resume = threading.Semaphore(0)
         self._paused = threading.Semaphore(0)
         self._thread = threading.Thread(target=self._main, name="guest", daemon=True)
@@ -172,7 +178,7 @@ class Guest:
         kernel.signals = CatchingSignals(kernel, self._signal)
         self._open_streams(session.process)
         self.task = session.process.tasks[0]
-        self._images = len(session.process.images)
+        self._images[session.process.pid] = list(session.process.images)
         self.pause(self.task, StopCause.START, "program loaded")
         return self._exit_stop(kernel.run())
 
@@ -310,7 +316,7 @@ class Guest:
         if pc in self.addresses:
             self.at_breakpoint(engine)
 
-    def exception(self, engine: DebugEngine, fault: PeFault) -> None:
+    def exception(self, engine: DebugEngine, fault: PeFault) -> bool:
         """See `Controller`."""
         if fault.kind is FaultKind.SVC:
             self._system_call(engine)
@@ -318,16 +324,20 @@ class Guest:
             task = self._task_of(engine)
             sentence = explain(fault, lambda _: "")
             self.pause(task, StopCause.FAULT, sentence, fault)
+            return self.plan.deliver
+        return True
 
     def after_exception(self, engine: DebugEngine, fault: PeFault) -> None:
         """See `Controller`."""
         if fault.kind is FaultKind.SVC:
             task = self._task_of(engine)
-            count = len(task.process.images)
-            if count != self._images:
-                self._images = count
+            process = task.process
+            if process.images != self._images.get(process.pid, process.images):
+                self._images[process.pid] = list(process.images)
                 self.images_changed()
                 engine.forget_code()
+                if self.plan.stop_at_images and task.alive:
+                    self.pause(task, StopCause.LIBRARIES, "libraries changed")
 
     def _system_call(self, engine: DebugEngine) -> None:
         names = self.plan.catches.get(CatchKind.SYSCALL)
@@ -339,13 +349,17 @@ class Guest:
         if not names or name in names:
             self.pause(self._task_of(engine), StopCause.SYSCALL, f"system call {name} ({number})")
 
-    def _signal(self, task: Task, info: SignalInfo) -> None:
-        names = self.plan.catches.get(CatchKind.SIGNAL)
-        if names is None:
-            return
-        name = signal_name(info.number)
-        if not names or name in names:
-            self.pause(task, StopCause.SIGNAL, f"signal {name}", signal=info.number)
+    def _signal(self, task: Task, info: SignalInfo) -> bool:
+        """A signal is about to be acted upon; False: it shall be dropped."""
+        plan, name = self.plan, signal_name(info.number)
+        names = plan.catches.get(CatchKind.SIGNAL)
+        caught = names is not None and (not names or name in names)
+        if not caught and info.fault is None and plan.at_signal is not None:
+            caught = plan.at_signal(info)
+        if not caught:
+            return True
+        self.pause(task, StopCause.SIGNAL, f"signal {name}", signal=info.number)
+        return self.plan.deliver
 
 
 def _nothing() -> None:

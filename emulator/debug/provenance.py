@@ -121,7 +121,7 @@ class Recorder:
         if task.tid not in self._last:
             self._start(task)
         shape = shape_of(word, pc, pe.pstate.c64)
-        address = _address(pe, shape) if shape.is_load or shape.is_store else 0
+        address = effective_address(pe, shape) if shape.is_load or shape.is_store else 0
         call = ""
         if word == SVC:
             row = TABLE.get(pe.read_x(8) & 0xFFFF_FFFF)
@@ -238,7 +238,7 @@ def _place(key: int, bank: int) -> int:
     return STACK + bank if key == -1 else key
 
 
-def _address(pe: Pe, shape: Shape) -> int:
+def effective_address(pe: Pe, shape: Shape) -> int:
     """Effective address, from the operands as they are before the instruction."""
     if shape.literal is not None:
         return shape.literal

@@ -57,6 +57,8 @@ class Debugger:
         """The user has changed registers or memory since the program was loaded."""
         self.allow_repeat = False
         """Go back even if that repeats the program's changes to files."""
+        self.poll: Callable[[], bool] | None = None
+        """See `Guest.poll`; also while a run is repeated."""
         self.warnings: list[str] = []
         """What the user should be told with the next answer."""
 
@@ -99,6 +101,7 @@ class Debugger:
     def _load(self) -> Stop:
         self.guest = Guest(self._maker(), self.streams)
         self.guest.images_changed = self.points.resolve
+        self.guest.poll = self.poll
         self.guest.start()
         self.stop = self.guest.stop
         self.points.resolve()

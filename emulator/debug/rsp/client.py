@@ -1,0 +1,83 @@
+"""What one client has negotiated and selected, and how threads are named to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from emulator.debug.rsp.packets import PacketError, hexadecimal
+
+if TYPE_CHECKING:
+    from emulator.debug.session import Debugger
+    from emulator.linux.process import Task
+
+ESRCH = 3
+ANY = 0
+"""A process or thread number: whichever the server likes."""
+
+
+@dataclass
+class Client:
+    """State of a connection. `features` are what the client says it supports, without their `+`."""
+
+    debugger: Debugger
+    features: frozenset[str] = frozenset()
+    passed_signals: frozenset[int] = frozenset()
+    """Linux signals that the program gets without a stop (QPassSignals)."""
+    selected: int | None = None
+    """Thread number that register and memory packets are about; None: the one that stopped."""
+    executable: str = ""
+    """The program that the client knows (exec events)."""
+    hinted: set[int] = field(default_factory=set)
+    """Addresses about which the client's user was given a hint."""
+
+    def tasks(self) -> Iterator[Task]:
+        """Threads, in the order of their numbers; of all processes if the client can tell them apart."""
+        debugger = self.debugger
+        if debugger.stop.is_end:
+            return
+        for task in debugger.guest.kernel.tasks.values():
+            if task.alive and (self.is_multiprocess or task.process is debugger.process):
+                yield task
+
+    @property
+    def is_multiprocess(self) -> bool:
+        """Thread ids have the form `pPID.TID`."""
+        return "multiprocess" in self.features
+
+    def task(self) -> Task:
+        """The selected thread. PacketError when there is none."""
+        if self.debugger.stop.is_end:
+            raise PacketError(ESRCH)
+        if self.selected is not None:
+            found = self.debugger.guest.kernel.tasks.get(self.selected)
+            if found is None or not found.alive:
+                raise PacketError(ESRCH)
+            return found
+        return self.debugger.task
+
+    def name(self, task: Task) -> str:
+        """The id of a thread."""
+        return f"p{task.process.pid:x}.{task.tid:x}" if self.is_multiprocess else f"{task.tid:x}"
+
+    def parse(self, text: str) -> int | None:
+        """Thread number of an id: ANY, or None for all threads (-1). ValueError."""
+        if text.startswith("p"):
+            process, _, thread = text[1:].partition(".")
+            if process == "-1" or thread in ("", "-1"):
+                return None
+            return hexadecimal(thread) if hexadecimal(process) or thread != "0" else ANY
+        return None if text == "-1" else hexadecimal(text)
+
+    def find(self, text: str) -> Task | None:
+        """The thread of an id; the one that stopped for ANY; None for all threads. PacketError."""
+        number = self.parse(text)
+        if number is None:
+            return None
+        if number == ANY:
+            return self.debugger.task
+        for task in self.tasks():
+            if task.tid == number:
+                return task
+        raise PacketError(ESRCH)
