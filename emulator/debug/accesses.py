@@ -96,23 +96,26 @@ def _structure_size(mnemonic: str, rest: str) -> int:
 
 
 def access_watcher(
-    point: Watch, where: Callable[[Task, int], str]
+    point: Watch, start: Task, where: Callable[[Task, int], str]
 ) -> Callable[[Task, int, int], Stop | None]:
     """An observer that stops before an instruction that reads or writes what is watched.
 
     The kernel's stores (a `read` into a watched buffer) can't be seen coming: the stop is after the call.
+    `start` is the thread whose next instruction comes first; observers may not be asked about that one.
     """
     kind = point.kind
     pending: tuple[int, bytes] | None = None
+    if kind is not WatchKind.READ and _is_system_call(start):
+        pending = (start.pe.pc, _contents(start, point))
 
     def watch(task: Task, pc: int, word: int) -> Stop | None:
         nonlocal pending
-        if pending is not None and kind is not WatchKind.READ:
+        if pending is not None:
             caller, before = pending
             pending = None
-            if _contents(task, point) != before:
+            if pc != caller and _contents(task, point) != before:
                 return stop(task, pc, f"written by the system call at {caller:#x}")
-        if word == SVC:
+        if word == SVC and kind is not WatchKind.READ:
             pending = (pc, _contents(task, point))
         pe = task.pe
         extent = extent_of(word, pc, pe.pstate.c64)
@@ -143,6 +146,13 @@ def _address(pe: Pe, word: int, pc: int) -> int:
     if " zva, " in shape.text:
         return pe.read_x(int(shape.text.rpartition(", ")[2][1:])) & -ZVA_SIZE & MASK64
     return effective_address(pe, shape)
+
+
+def _is_system_call(task: Task) -> bool:
+    try:
+        return task.process.space.peek(task.pe.pc, 4) == SVC.to_bytes(4, "little")
+    except MemoryAbort:
+        return False
 
 
 def _contents(task: Task, point: Watch) -> bytes:

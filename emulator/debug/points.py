@@ -168,7 +168,8 @@ class Points:
 
     def _watcher(self, point: Watch) -> Observer:
         if point.kind in ACCESS_KINDS:
-            return access_watcher(point, lambda task, pc: self._debugger.names.where(task.process, pc))
+            names = self._debugger.names
+            return access_watcher(point, self._debugger.task, lambda task, pc: names.where(task.process, pc))
         before = _contents(point, self._debugger.task)
         last_pc = self._debugger.task.pe.pc
 

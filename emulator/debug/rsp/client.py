@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from emulator.debug.rsp import registers
 from emulator.debug.rsp.packets import PacketError, hexadecimal
 
 if TYPE_CHECKING:
@@ -29,8 +30,8 @@ class Client:
     """Thread number that register and memory packets are about; None: the one that stopped."""
     executable: str = ""
     """The program that the client knows (exec events)."""
-    hinted: set[int] = field(default_factory=set)
-    """Addresses about which the client's user was given a hint."""
+    odd: int | None = None
+    """Number of a thread that has stopped at a breakpoint with an odd address; its PC is shown as that."""
 
     def tasks(self) -> Iterator[Task]:
         """Threads, in the order of their numbers; of all processes if the client can tell them apart."""
@@ -56,6 +57,18 @@ class Client:
                 raise PacketError(ESRCH)
             return found
         return self.debugger.task
+
+    def moves(self) -> None:
+        """The program is about to go on: the next stop selects a thread."""
+        self.selected = self.odd = None
+
+    def register(self, row: registers.Row) -> bytes:
+        """A register of the selected thread, little-endian."""
+        task = self.task()
+        data = registers.read(task, row)
+        if row.name == "pc" and task.tid == self.odd:
+            return bytes((data[0] | 1,)) + data[1:]
+        return data
 
     def name(self, task: Task) -> str:
         """The id of a thread."""

@@ -10,6 +10,7 @@ import struct
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from emulator.debug.rsp.objects import path_of
 from emulator.debug.rsp.packets import PACKET_SIZE, escape, hexadecimal
 from emulator.debug.rsp.plain_symbols import with_plain_symbols
 
@@ -61,7 +62,7 @@ class Files:
     def _contents(self, path: str) -> bytes | None:
         for process in self._debugger.guest.kernel.processes.values():
             for loaded in process.images:
-                if loaded.path == path:
+                if path_of(process, loaded) == path:
                     known = self._plain.get(id(loaded.image))
                     if known is None or known[0] is not loaded.image:
                         known = (loaded.image, with_plain_symbols(loaded.image))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from emulator.debug.rsp.client import Client
@@ -25,10 +24,9 @@ Key = tuple[int, int, int]
 class Inserted:
     """The table; its rows are points of the debugger."""
 
-    def __init__(self, debugger: Debugger, client: Client, tell: Callable[[str], None]) -> None:
+    def __init__(self, debugger: Debugger, client: Client) -> None:
         self._debugger = debugger
         self._client = client
-        self._tell = tell
         self._numbers: dict[Key, int] = {}
 
     def insert(self, text: str) -> bytes:
@@ -60,7 +58,11 @@ class Inserted:
         return kind, address, size
 
     def reason(self, stop: Stop) -> str:
-        """The part of a stop reply that tells which of these points it was; "" for none."""
+        """The part of a stop reply that tells which of these points it was; "" for none.
+
+        A breakpoint at an odd address is at a C64 function, or where one returns to, as a client sees it that
+        knows no C64. It finds its breakpoint again if it finds PC there.
+        """
         found = next((key for key, number in self._numbers.items() if number == stop.point), None)
         if found is None:
             return ""
@@ -70,19 +72,9 @@ class Inserted:
         if stop.cause is not StopCause.BREAKPOINT:
             return ""
         if address & 1:
-            self._hint(address)
-            return ""
+            self._client.odd = self._debugger.task.tid
         feature = "hwbreak" if kind == HARDWARE else "swbreak"
         return f"{feature}:;" if feature in self._client.features else ""
-
-    def _hint(self, address: int) -> None:
-        """The client has taken bit 0 of a C64 function's symbol for a part of its address."""
-        if address not in self._client.hinted:
-            self._client.hinted.add(address)
-            self._tell(
-                f"morello: {address:#x} is a C64 function's address with its state bit; "
-                f"'file target:{self._debugger.process.executable}' loads symbols without it\n"
-            )
 
     def is_clients(self, stop: Stop) -> bool:
         """One of these points was the reason."""

@@ -6,6 +6,7 @@ loaded (libiwasm.so in its compartment), for which the guest has no link map.
 
 from __future__ import annotations
 
+import posixpath
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import quoteattr
 
@@ -74,14 +75,19 @@ def libraries(process: Process) -> bytes:
     for image in process.images[1:]:
         if image.bias not in known:
             dynamic = _dynamic_address(image)
-            rows.append((image.path, dynamic or image.start, image.bias, dynamic))
+            rows.append((path_of(process, image), dynamic or image.start, image.bias, dynamic))
     main_lm = _dynamic_address(main) if main is not None else 0
     attribute = f' main-lm="{main_lm:#x}"' if main_lm else ""
     body = "".join(
-        f'<library name={quoteattr(name)} lm="{lm:#x}" l_addr="{bias:#x}" l_ld="{dynamic:#x}"/>\n'
+        f'<library name={quoteattr(name)} lmid="0x0" lm="{lm:#x}" l_addr="{bias:#x}" l_ld="{dynamic:#x}"/>\n'
         for name, lm, bias, dynamic in rows
     )
     return f'<library-list-svr4 version="1.0"{attribute}>\n{body}</library-list-svr4>\n'.encode()
+
+
+def path_of(process: Process, image: LoadedImage) -> str:
+    """The guest's absolute path of an image."""
+    return posixpath.normpath(posixpath.join(process.cwd, image.path))
 
 
 def _dynamic_address(image: LoadedImage) -> int:

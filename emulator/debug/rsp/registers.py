@@ -13,6 +13,7 @@ from emulator.debug import registers
 from emulator.state.pstate import SPSR_C64
 from emulator.state.registers import FPCR_SLOT, FPSR_SLOT
 from morello_isa.capability import Capability
+from morello_isa.permissions import Perm
 
 if TYPE_CHECKING:
     from emulator.linux.process import Task
@@ -77,6 +78,7 @@ _CORE_TYPES = (
     + "".join(f'<field name="{name}" start="{bit}" end="{bit}"/>' for name, bit in _FLAGS)
     + '<field name="EL" start="2" end="3"/></flags>\n'
 )
+_EXECUTE = int(Perm.EXECUTE)
 _SLOTS = {"fpsr": FPSR_SLOT, "fpcr": FPCR_SLOT}
 _SYSTEM_NAMES = {"cctlr": "CCTLR_EL0", **{name.lower(): name for name in SYSTEM}}
 
@@ -102,11 +104,6 @@ def read(task: Task, row: Row) -> bytes:
     return _value(task, row).to_bytes(row.bits // 8, "little")
 
 
-def read_all(task: Task) -> bytes:
-    """All, in the order of their numbers."""
-    return b"".join(read(task, row) for row in ROWS)
-
-
 def _value(task: Task, row: Row) -> int:
     pe = task.pe
     if row.name == "cpsr":
@@ -118,10 +115,20 @@ def _value(task: Task, row: Row) -> int:
         return sum(1 << k for k, v in enumerate(values) if isinstance(v, Capability) and v.tag)
     if row.name in _SYSTEM_NAMES:
         return pe.sysregs.read(_SYSTEM_NAMES[row.name])
+    if row.name == "x30":
+        return _link(pe.read_c(30))
     value = registers.read(task, "ctpidr" if row.name == "tpidr" else row.name)
     if isinstance(value, Capability):
         return value.bits if row.bits == 128 else value.value
     return value
+
+
+def _link(link: Capability) -> int:
+    """x30 without the bit that says that the caller is C64 code, if it holds code; c30 has it.
+
+    A stock GDB finds callers by x30, and would look for them at odd addresses.
+    """
+    return link.value & ~1 if link.tag and link.has(_EXECUTE) else link.value
 
 
 def write(task: Task, row: Row, data: bytes) -> None:

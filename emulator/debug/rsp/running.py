@@ -78,7 +78,7 @@ class Running:
             if action.is_step:
                 self._step(plan, task if task is not None else debugger.task, action)
                 break
-        self._client.selected = None
+        self._client.moves()
         return self.reply(debugger.resume(plan))
 
     def _plan(self) -> Plan:
@@ -121,7 +121,7 @@ class Running:
         debugger = self._debugger
         if text not in ("s", "c"):
             return b""
-        self._client.selected = None
+        self._client.moves()
         if debugger.position == 0:
             return self._trap("replaylog:begin;")
         if text == "s":
@@ -164,7 +164,7 @@ class Running:
     def _trap(self, reason: str, signal: int = TRAP) -> bytes:
         task = self._debugger.task
         values = "".join(
-            f"{number:x}:{registers.read(task, registers.ROWS[number]).hex()};" for number in _EXPEDITED
+            f"{number:x}:{self._client.register(registers.ROWS[number]).hex()};" for number in _EXPEDITED
         )
         return f"T{signal:02x}{values}thread:{self._client.name(task)};{reason}".encode()
 
@@ -183,15 +183,11 @@ _POINTS = (StopCause.BREAKPOINT, StopCause.WATCH, StopCause.SYSCALL, StopCause.C
 
 def _leaves(task: Task, start: int, limit: int) -> Observer:
     """Stops when a thread, after one instruction at least, is outside [start, limit)."""
-    begun = False
+    before = task.pe.instructions
 
     def observe(at: Task, pc: int, word: int) -> Stop | None:  # noqa: ARG001
-        nonlocal begun
-        if at is not task:
+        if at is not task or at.pe.instructions == before or start <= pc < limit:
             return None
-        if begun and not start <= pc < limit:
-            return Stop(StopCause.STEP, "stepped", at.kernel.instructions, at.tid, pc)
-        begun = True
-        return None
+        return Stop(StopCause.STEP, "stepped", at.kernel.instructions, at.tid, pc)
 
     return observe

@@ -71,7 +71,7 @@ class Server:
         self._commands: dict[str, Callable[[str], bytes]] = {
             "?": lambda _: self._running.reply(self.debugger.stop),
             "!": lambda _: OK,
-            "g": lambda _: registers.read_all(self._client.task()).hex().encode(),
+            "g": self._read_registers,
             "G": self._write_registers,
             "p": self._read_register,
             "P": self._write_register,
@@ -119,7 +119,7 @@ class Server:
         client = self._client = Client(debugger, executable=debugger.process.executable)
         self._files = Files(debugger)
         self._memory = MemoryAccess(debugger, client)
-        self._inserted = Inserted(debugger, client, self._tell)
+        self._inserted = Inserted(debugger, client)
         self._running = Running(debugger, client, self._inserted, self._tell)
         self._end = None
         debugger.poll = debugger.guest.poll = connection.interrupted
@@ -177,7 +177,7 @@ class Server:
         if arguments:
             self.debugger.request.arguments = arguments
         self.debugger.start()
-        self._client.selected = None
+        self._client.moves()
         self._client.executable = self.debugger.process.executable
 
     # -- threads -----------------------------------------------------------------------------------------
@@ -204,13 +204,17 @@ class Server:
 
     # -- registers ---------------------------------------------------------------------------------------
 
+    def _read_registers(self, _: str) -> bytes:
+        return b"".join(self._client.register(row) for row in registers.ROWS).hex().encode()
+
     def _read_register(self, text: str) -> bytes:
-        return registers.read(self._client.task(), registers.ROWS[hexadecimal(text)]).hex().encode()
+        return self._client.register(registers.ROWS[hexadecimal(text)]).hex().encode()
 
     def _write_register(self, text: str) -> bytes:
         number, _, value = text.partition("=")
         registers.write(self._client.task(), registers.ROWS[hexadecimal(number)], bytes.fromhex(value))
         self.debugger.modified = True
+        self._client.odd = None
         return OK
 
     def _write_registers(self, text: str) -> bytes:
