@@ -61,6 +61,8 @@ class Plan:
     """Stop when a process has loaded a library or executed another program."""
     at_signal: Callable[[SignalInfo], bool] | None = None
     """Decides about a signal that no fault caused, when it is about to be acted upon."""
+    process: int | None = None
+    """The only process whose breakpoints, accesses, faults, signals and images are looked at; None: all."""
     deliver: bool = True
     """False: the fault or signal at which the guest stopped before never reaches the program."""
 
@@ -242,6 +244,10 @@ class Guest:
     def _task_of(self, engine: DebugEngine) -> Task:
         return next((t for t in self.kernel.tasks.values() if t.engine is engine), self.task)
 
+    def _concerns(self, task: Task) -> bool:
+        """What this thread does may stop the guest."""
+        return self.plan.process is None or task.process.pid == self.plan.process
+
     # -- Controller ------------------------------------------------------------------------------------
 
     @property
@@ -291,7 +297,7 @@ class Guest:
         if decide is None or self._pass_over == (engine, engine.pe.instructions):
             return
         task = self._task_of(engine)
-        stop = decide(task, engine.pe.pc)
+        stop = decide(task, engine.pe.pc) if self._concerns(task) else None
         if stop is not None:
             self.pause_with(stop, task)
 
@@ -299,6 +305,8 @@ class Guest:
         """See `Controller`."""
         passing = self._pass_over == (engine, engine.pe.instructions)
         task = self._task_of(engine)
+        if not self._concerns(task):
+            return
         for observe in self.plan.observers:
             stop = observe(task, pc, word)
             if stop is not None and not passing:
@@ -320,8 +328,7 @@ class Guest:
         """See `Controller`."""
         if fault.kind is FaultKind.SVC:
             self._system_call(engine)
-        elif self.plan.stop_at_faults:
-            task = self._task_of(engine)
+        elif self.plan.stop_at_faults and self._concerns(task := self._task_of(engine)):
             sentence = explain(fault, lambda _: "")
             self.pause(task, StopCause.FAULT, sentence, fault)
             return self.plan.deliver
@@ -336,7 +343,7 @@ class Guest:
                 self._images[process.pid] = list(process.images)
                 self.images_changed()
                 engine.forget_code()
-                if self.plan.stop_at_images and task.alive:
+                if self.plan.stop_at_images and task.alive and self._concerns(task):
                     self.pause(task, StopCause.LIBRARIES, "libraries changed")
 
     def _system_call(self, engine: DebugEngine) -> None:
@@ -356,7 +363,7 @@ class Guest:
         caught = names is not None and (not names or name in names)
         if not caught and info.fault is None and plan.at_signal is not None:
             caught = plan.at_signal(info)
-        if not caught:
+        if not caught or not self._concerns(task):
             return True
         self.pause(task, StopCause.SIGNAL, f"signal {name}", signal=info.number)
         return self.plan.deliver

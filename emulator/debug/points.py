@@ -67,7 +67,8 @@ class Points:
             raise CommandError(f"a watch is 1 to {MAX_WATCH} bytes long")
         if kind in (WatchKind.TAG, WatchKind.CAPABILITY):
             address, size = address & -16, (size + (address & 15) + 15) & -16
-        self._debugger.peek(address, size)
+        if kind not in ACCESS_KINDS:
+            self._debugger.peek(address, size)
         point = Watch(self._number(), kind, place, address, size)
         self._points[point.number] = point
         return point

@@ -57,6 +57,8 @@ class Debugger:
         """The user has changed registers or memory since the program was loaded."""
         self.allow_repeat = False
         """Go back even if that repeats the program's changes to files."""
+        self.only_process: int | None = None
+        """See `Plan.process`."""
         self.poll: Callable[[], bool] | None = None
         """See `Guest.poll`; also while a run is repeated."""
         self.warnings: list[str] = []
@@ -124,7 +126,7 @@ class Debugger:
 
     def plan(self) -> Plan:
         """A plan with all breakpoints, watches and catches."""
-        plan = Plan()
+        plan = Plan(process=self.only_process)
         self.points.fill(plan)
         return plan
 

@@ -11,7 +11,7 @@ from emulator.debug.rsp.packets import PacketError, hexadecimal
 
 if TYPE_CHECKING:
     from emulator.debug.session import Debugger
-    from emulator.linux.process import Task
+    from emulator.linux.process import Process, Task
 
 ESRCH = 3
 ANY = 0
@@ -34,13 +34,29 @@ class Client:
     """Number of a thread that has stopped at a breakpoint with an odd address; its PC is shown as that."""
 
     def tasks(self) -> Iterator[Task]:
-        """Threads, in the order of their numbers; of all processes if the client can tell them apart."""
+        """Threads of the first process, in the order of their numbers. Its children are not debugged."""
         debugger = self.debugger
         if debugger.stop.is_end:
             return
         for task in debugger.guest.kernel.tasks.values():
-            if task.alive and (self.is_multiprocess or task.process is debugger.process):
+            if task.alive and task.process is self.process:
                 yield task
+
+    def current(self) -> Task:
+        """The thread that stopped; the first one when it was a child's. PacketError when there is none."""
+        if self.debugger.stop.is_end:
+            raise PacketError(ESRCH)
+        stopped = self.debugger.task
+        if stopped.process is self.process:
+            return stopped
+        return next(self.tasks())
+
+    @property
+    def process(self) -> Process:
+        """The process that is debugged: the first one."""
+        first = self.debugger.guest.kernel.first
+        assert first is not None
+        return first
 
     @property
     def is_multiprocess(self) -> bool:
@@ -49,14 +65,15 @@ class Client:
 
     def task(self) -> Task:
         """The selected thread. PacketError when there is none."""
-        if self.debugger.stop.is_end:
-            raise PacketError(ESRCH)
-        if self.selected is not None:
-            found = self.debugger.guest.kernel.tasks.get(self.selected)
-            if found is None or not found.alive:
-                raise PacketError(ESRCH)
-            return found
-        return self.debugger.task
+        if self.selected is None:
+            return self.current()
+        return self._numbered(self.selected)
+
+    def _numbered(self, number: int) -> Task:
+        for task in self.tasks():
+            if task.tid == number:
+                return task
+        raise PacketError(ESRCH)
 
     def moves(self) -> None:
         """The program is about to go on: the next stop selects a thread."""
@@ -88,9 +105,4 @@ class Client:
         number = self.parse(text)
         if number is None:
             return None
-        if number == ANY:
-            return self.debugger.task
-        for task in self.tasks():
-            if task.tid == number:
-                return task
-        raise PacketError(ESRCH)
+        return self.current() if number == ANY else self._numbered(number)

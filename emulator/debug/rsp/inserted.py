@@ -72,7 +72,7 @@ class Inserted:
         if stop.cause is not StopCause.BREAKPOINT:
             return ""
         if address & 1:
-            self._client.odd = self._debugger.task.tid
+            self._client.odd = stop.tid
         feature = "hwbreak" if kind == HARDWARE else "swbreak"
         return f"{feature}:;" if feature in self._client.features else ""
 

@@ -76,7 +76,7 @@ class Running:
         self._signals(plan, chosen)
         for action, task in chosen:
             if action.is_step:
-                self._step(plan, task if task is not None else debugger.task, action)
+                self._step(plan, task if task is not None else self._client.current(), action)
                 break
         self._client.moves()
         return self.reply(debugger.resume(plan))
@@ -104,7 +104,8 @@ class Running:
             waiting: int | None = fault_signal(stop.fault).number
         else:
             waiting = stop.signal if stop.cause is StopCause.SIGNAL else None
-        mine = next((action for action, task in chosen if task in (None, debugger.task)), None)
+        current = self._client.current()
+        mine = next((action for action, task in chosen if task in (None, current)), None)
         wanted = from_gdb(mine.signal) if mine is not None and mine.signal else None
         if waiting == wanted:
             return
@@ -112,7 +113,7 @@ class Running:
         debugger.modified = True
         plan.deliver = False
         if wanted is not None:
-            debugger.guest.kernel.signals.send_to_task(debugger.task, wanted)
+            debugger.guest.kernel.signals.send_to_task(current, wanted)
 
     # -- backwards -------------------------------------------------------------------------------------
 
@@ -155,21 +156,21 @@ class Running:
         return self._trap(reason)
 
     def _images(self) -> str:
-        process = self._debugger.process
+        process = self._client.process
         if process.executable != self._client.executable and "exec-events" in self._client.features:
             self._client.executable = process.executable
             return f"exec:{process.executable.encode(errors='surrogateescape').hex()};"
         return "library:;"
 
     def _trap(self, reason: str, signal: int = TRAP) -> bytes:
-        task = self._debugger.task
+        task = self._client.current()
         values = "".join(
             f"{number:x}:{self._client.register(registers.ROWS[number]).hex()};" for number in _EXPEDITED
         )
         return f"T{signal:02x}{values}thread:{self._client.name(task)};{reason}".encode()
 
     def _end(self, stop: Stop) -> bytes:
-        process = f";process:{self._debugger.process.pid:x}" if self._client.is_multiprocess else ""
+        process = f";process:{self._client.process.pid:x}" if self._client.is_multiprocess else ""
         if stop.cause is StopCause.FAILED:
             self._tell(f"morello: {stop.text}\n")
         if stop.signal:

@@ -116,12 +116,14 @@ class Server:
         """One client, until it detaches, kills the program or is gone."""
         debugger = self.debugger
         connection = self._connection = Connection(link)
-        client = self._client = Client(debugger, executable=debugger.process.executable)
+        client = self._client = Client(debugger)
+        client.executable = client.process.executable
         self._files = Files(debugger)
         self._memory = MemoryAccess(debugger, client)
         self._inserted = Inserted(debugger, client)
         self._running = Running(debugger, client, self._inserted, self._tell)
         self._end = None
+        debugger.only_process = client.process.pid
         debugger.poll = debugger.guest.poll = connection.interrupted
         try:
             while self._end is None:
@@ -178,7 +180,7 @@ class Server:
             self.debugger.request.arguments = arguments
         self.debugger.start()
         self._client.moves()
-        self._client.executable = self.debugger.process.executable
+        self._client.executable = self._client.process.executable
 
     # -- threads -----------------------------------------------------------------------------------------
 
