@@ -1,7 +1,8 @@
 """Host I/O packets (vFile): GDB reads the program and its libraries from here.
 
 Only the images of the guest's processes can be opened, by the names under which the guest has them, and
-only for reading; nothing else of the host is visible. Function symbols are made plain (`plain_symbols.py`).
+only for reading; nothing else of the host is visible. It gets copies that a stock GDB understands
+(`debug_copy.py`).
 """
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ import struct
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from emulator.debug.rsp.debug_copy import debug_copy
 from emulator.debug.rsp.objects import path_of
 from emulator.debug.rsp.packets import PACKET_SIZE, escape, hexadecimal
-from emulator.debug.rsp.plain_symbols import with_plain_symbols
 
 if TYPE_CHECKING:
     from emulator.debug.session import Debugger
@@ -65,7 +66,7 @@ class Files:
                 if path_of(process, loaded) == path:
                     known = self._plain.get(id(loaded.image))
                     if known is None or known[0] is not loaded.image:
-                        known = (loaded.image, with_plain_symbols(loaded.image))
+                        known = (loaded.image, debug_copy(loaded.image))
                         self._plain[id(loaded.image)] = known
                     return known[1]
         return None
