@@ -2,7 +2,8 @@
 
 The value of a C64 function's symbol has bit 0 set. A stock GDB takes it for an odd address: `break f` puts
 the breakpoint one byte too far, and backtraces name the function before. In the copy the bit is gone. It
-also can't find the callers of C64 functions, so the copy has a table of call frames (`call_frames.py`).
+also can't find the callers of C64 functions, so the copy has a table of call frames (`call_frames.py`),
+and can't read pointer variables (`plain_variables.py`).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import struct
 
 from emulator.debug.rsp.call_frames import call_frames
+from emulator.debug.rsp.plain_variables import plain_variables
 from emulator.linux.symbols import MALFORMED
 from loader.elf import ElfImage
 from loader.elf_constants import SHT, STT_FUNC, STT_GNU_IFUNC
@@ -22,8 +24,9 @@ _FUNCTIONS = (STT_FUNC, STT_GNU_IFUNC)
 
 
 def debug_copy(image: ElfImage) -> bytes:
-    """The file with plain symbols and call frames; what is damaged is left as it is."""
-    return with_section(plain_symbols(image), image, ".debug_frame", call_frames(image))
+    """The file with plain symbols, plain variables and call frames; what is damaged is left as it is."""
+    data = plain_variables(plain_symbols(image), image)
+    return with_section(data, image, ".debug_frame", call_frames(image))
 
 
 def plain_symbols(image: ElfImage) -> bytes:
