@@ -113,7 +113,7 @@ def access_watcher(
         if pending is not None:
             caller, before = pending
             pending = None
-            if pc != caller and _contents(task, point) != before:
+            if before and pc != caller and _contents(task, point) != before:
                 return stop(task, pc, f"written by the system call at {caller:#x}")
         if word == SVC and kind is not WatchKind.READ:
             pending = (pc, _contents(task, point))

@@ -20,17 +20,13 @@ MAX_INSTRUCTIONS = 20_000
 """Longer functions have no tables."""
 _FP, _LR, _SP = 29, 30, 31
 _SAVED = range(19, 31)
-_ADVANCE, _OFFSET, _SAME = 0x40, 0x80, 0x08
-_ADVANCE1, _ADVANCE2, _DEF_CFA, _REMEMBER, _RESTORE, _VAL_EXPRESSION = 0x02, 0x03, 0x0C, 0x0A, 0x0B, 0x16
-_OP_DEREF, _OP_CONSTS, _OP_AND, _OP_NOT, _OP_PLUS, _OP_LIT1, _OP_BREG30 = (
-    0x06,
-    0x11,
-    0x1A,
-    0x20,
-    0x22,
-    0x31,
-    0x8E,
-)
+# Instructions of the table: DW_CFA_*.
+_ADVANCE, _ADVANCE1, _ADVANCE2 = 0x40, 0x02, 0x03
+_OFFSET, _SAME, _VAL_EXPRESSION, _DEF_CFA = 0x80, 0x08, 0x16, 0x0C
+_REMEMBER, _RESTORE = 0x0A, 0x0B
+# Operations of expressions: DW_OP_*.
+_OP_DEREF, _OP_CONSTS, _OP_AND, _OP_NOT, _OP_PLUS = 0x06, 0x11, 0x1A, 0x20, 0x22
+_OP_LIT0, _OP_LIT1, _OP_BREG30 = 0x30, 0x31, 0x8E
 _WITHOUT_BIT_0 = bytes((_OP_LIT1, _OP_NOT, _OP_AND))
 _CODE_ALIGNMENT, _DATA_ALIGNMENT = 4, -8
 _STORE = re.compile(r"st[rp] c(\d+)(?:, c(\d+))?, \[csp(?:, #(-?\d+))?\](!?)$")
@@ -39,7 +35,7 @@ _MOVE_SP = re.compile(r"(sub|add) csp, csp, #(\d+)(, lsl #12)?$")
 _SET_FP = re.compile(r"(?:mov c29, csp|add c29, csp, #(\d+))$")
 _LOAD_RECORD = re.compile(r"ld[rp] (?:c29, )?c30, \[csp(?:, #\d+)?\](?:, #(\d+))?$")
 _LEAVES = ("ret", "retr", "rets", "br", "b")
-_CALLS = ("bl", "blr", "blrr", "blrs", "svc")
+_CALLS = ("bl", "blr", "blrr", "blrs")
 
 
 def call_frames(image: ElfImage) -> bytes:
@@ -104,10 +100,12 @@ def _function_entry(image: ElfImage, function: Symbol) -> bytes:
 def _changes(lines: list[str]) -> Iterator[tuple[int, bytes]]:
     """(index of the instruction from which on it holds, instructions of the table).
 
-    `body` is the state to which a return goes back, while the instructions before that return are looked at.
+    `body` is the state to which a return goes back, while the instructions before that return are looked at;
+    `lost` tells that a call has overwritten the return address, which was saved nowhere: it reads as 0.
     """
     state, in_prologue = _State(), True
     body: _State | None = None
+    lost = False
     for index, line in enumerate(lines):
         mnemonic = line.partition(" ")[0]
         before = state
@@ -128,6 +126,9 @@ def _changes(lines: list[str]) -> Iterator[tuple[int, bytes]]:
             yield index + 1, bytes((_REMEMBER, _SAME, _FP)) + _link_in_register() + _cfa(state)
         elif state != before:
             yield index + 1, _difference(before, state)
+        elif mnemonic in _CALLS and _LR not in state.saved and not lost:
+            lost = True
+            yield index + 1, bytes((_VAL_EXPRESSION, _LR, 1, _OP_LIT0))
 
 
 def _prologue(state: _State, line: str) -> _State:
