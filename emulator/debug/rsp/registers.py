@@ -85,7 +85,7 @@ _SYSTEM_NAMES = {"cctlr": "CCTLR_EL0", **{name.lower(): name for name in SYSTEM}
 
 def target_xml() -> str:
     """The target description."""
-    features = {CORE: _CORE_TYPES, FPU: _FPU_TYPES, TLS: "", CAPABILITY: "", SYSTEM_FEATURE: ""}
+    features = {CORE: _CORE_TYPES, FPU: _FPU_TYPES, CAPABILITY: "", TLS: "", SYSTEM_FEATURE: ""}
     for number, row in enumerate(ROWS):
         group = f' group="{row.group}"' if row.group else ""
         features[row.feature] += (
