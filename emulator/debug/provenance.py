@@ -29,7 +29,7 @@ SVC = 0xD4000001
 PCC, STACK = 40, 32
 """Keys of PCC and, plus the bank, of the stack pointers; 0..30 are C0..C30."""
 
-_MEMORY = re.compile(r"\[(\w+)(?:, ([^\]]+))?\](!)?(?:, (.+))?$")
+_MEMORY = re.compile(r"\[([cx]\d+|c?sp)(?:, (#-?\w+|[xw](?:\d+|zr)(?:, \w+(?: #\d+)?)?))?\](!)?(?:, (.+))?$")
 _INDEX = re.compile(r"([xw])(\d+|zr)(?:, (lsl|sxtw|uxtw|sxtx)(?: #(\d+))?)?$")
 _CAPABILITY = re.compile(r"c(\d+)$")
 _LOAD_AND_STORE = ("swp", "cas")
