@@ -293,6 +293,27 @@ def test_a_dynamic_program(serve: Serve, tmp_path: Path, run_morello: RunMorello
     )
 
 
+def test_extended_remote(serve: Serve, programs: Path) -> None:
+    port = serve(programs, "./list").port
+    out = run_gdb(
+        programs,
+        port,
+        *("disconnect", f"target extended-remote 127.0.0.1:{port}", "break sum", "continue", "delete"),
+        *("continue", "break main", "run", "backtrace", "kill", "run", "info breakpoints", "detach"),
+    )
+    _contains(
+        out,
+        "Breakpoint 1, sum",
+        "exited with code 016",
+        "Breakpoint 2, main",
+        "#0  main () at list.c",
+        "killed",
+        "Breakpoint 2, main",
+        "detached",
+    )
+    assert "closed" not in out
+
+
 def test_the_machine_interface(serve: Serve, programs: Path) -> None:
     """What VS Code's and Visual Studio's launch configurations in docs/debugging.md make GDB do."""
     port = serve(programs, "./list").port

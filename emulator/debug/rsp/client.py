@@ -30,6 +30,8 @@ class Client:
     """Thread number that register and memory packets are about; None: the one that stopped."""
     executable: str = ""
     """The program that the client knows (exec events)."""
+    is_extended: bool = False
+    """Stays connected when the program ends, and may run it again (extended remote)."""
     odd: int | None = None
     """Number of a thread that has stopped at a breakpoint with an odd address; its PC is shown as that."""
 

@@ -31,7 +31,7 @@ class Files:
     def __init__(self, debugger: Debugger) -> None:
         self._debugger = debugger
         self._open: dict[int, bytes] = {}
-        self._plain: dict[int, tuple[object, bytes]] = {}
+        self._copies: dict[str, tuple[object, bytes]] = {}
         self._operations: Mapping[str, Callable[[list[str]], bytes]] = {
             "setfs": lambda _: b"F0",
             "open": self._open_file,
@@ -61,15 +61,14 @@ class Files:
         return b"F%x" % number
 
     def _contents(self, path: str) -> bytes | None:
+        """The copy of an image; also of one that a process had before it ended."""
         for process in self._debugger.guest.kernel.processes.values():
             for loaded in process.images:
-                if path_of(process, loaded) == path:
-                    known = self._plain.get(id(loaded.image))
-                    if known is None or known[0] is not loaded.image:
-                        known = (loaded.image, debug_copy(loaded.image))
-                        self._plain[id(loaded.image)] = known
-                    return known[1]
-        return None
+                known = self._copies.get(path)
+                if path_of(process, loaded) == path and (known is None or known[0] is not loaded.image):
+                    self._copies[path] = loaded.image, debug_copy(loaded.image)
+        found = self._copies.get(path)
+        return found[1] if found is not None else None
 
     def _file(self, text: str) -> bytes | None:
         return self._open.get(hexadecimal(text))

@@ -70,7 +70,7 @@ class Server:
         self._shell = Shell(debugger, self._output.append)
         self._commands: dict[str, Callable[[str], bytes]] = {
             "?": lambda _: self._running.reply(self.debugger.stop),
-            "!": lambda _: OK,
+            "!": self._extend,
             "g": self._read_registers,
             "G": self._write_registers,
             "p": self._read_register,
@@ -171,7 +171,14 @@ class Server:
         return OK
 
     def _kill(self, _: str) -> bytes:
-        self._end = End.KILLED
+        if self._client.is_extended:
+            self._restart([])
+        else:
+            self._end = End.KILLED
+        return OK
+
+    def _extend(self, _: str) -> bytes:
+        self._client.is_extended = True
         return OK
 
     def _restart(self, arguments: list[str]) -> None:
