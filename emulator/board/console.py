@@ -100,17 +100,29 @@ class StreamConsole:
         ready, _, _ = select.select([self._input_fd], [], [], timeout)
         if not ready:
             return True
+        data = self.read_input()
+        if not data:
+            return False
+        data = self._filter(data) if self._terminal else data
+        if data:
+            self._receiver(data)
+        return True
+
+    @property
+    def descriptor(self) -> int | None:
+        """Where input comes from; None when there is none, or no more."""
+        return self._input_fd
+
+    def read_input(self) -> bytes:
+        """Waiting input as it is; b"" when no more will come."""
+        assert self._input_fd is not None
         try:
             data = os.read(self._input_fd, _READ_BYTES)
         except OSError:
             data = b""
         if not data:
             self._input_fd = None
-            return False
-        data = self._filter(data) if self._terminal else data
-        if data:
-            self._receiver(data)
-        return True
+        return data
 
     def _filter(self, data: bytes) -> bytes:
         """Takes the escape sequences out of terminal input."""

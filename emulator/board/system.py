@@ -36,6 +36,9 @@ _DAIF_I = 2
 INTERRUPTS = (FaultKind.IRQ, FaultKind.FIQ, FaultKind.SERROR)
 
 
+MakeEngine = Callable[[Pe, Mmu, Callable[[Pe, PeFault], None]], Engine]
+
+
 def make_engine(name: str, pe: Pe, memory: Mmu, handler: Callable[[Pe, PeFault], None]) -> Engine:
     """The engine called `name` ("reference"). Raises KeyError for an unknown name."""
     if name != "reference":
@@ -54,10 +57,10 @@ class System:
         *,
         consoles: Mapping[int, Console] | None = None,
         blocks: Mapping[int, Block] | None = None,
-        engine: str = "reference",
+        engine: str | MakeEngine = "reference",
         trace: Callable[[str, str], None] | None = None,
     ) -> None:
-        """`trace(topic, text)` gets lines for the topics exc, mmu, dev and psci."""
+        """`trace(topic, text)` gets lines for exc, mmu, dev and psci; `engine` is a name or a maker."""
         self.board = board
         self._trace = trace
         self.physical = PhysicalMemory()
@@ -65,7 +68,8 @@ class System:
             self.physical.add_ram(ram.name, ram.base, ram.size, ram.writable)
         self.pe = Pe()
         self.mmu = Mmu(self.pe, self.physical, self._tracer("mmu"))
-        self.engine = make_engine(engine, self.pe, self.mmu, self._on_exception)
+        parts = (self.pe, self.mmu, self._on_exception)
+        self.engine = make_engine(engine, *parts) if isinstance(engine, str) else engine(*parts)
         self.clock = InstructionClock(board.counter_hz)
         self.clock.attach(self.engine)
         self.psci: Psci | None = None

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
 from emulator.board.boards import BOARDS, Board
 from emulator.board.console import FileBlock, StreamConsole, open_console
+from emulator.board.devices.base import Block, Console
 from emulator.board.fdt import BootInfo, board_tree, check_blob, to_blob
-from emulator.board.image import load_elf, load_kernel, load_raw, read_file
+from emulator.board.image import Loaded, load_elf, load_kernel, load_raw, read_file
 from emulator.board.outcome import Outcome, OutcomeKind
-from emulator.board.system import System
+from emulator.board.system import MakeEngine, System
 from emulator.board.tracing import TRACE_TOPICS, Trace
 from emulator.memory.physical import GRANULE_BYTES
 from morello_isa.capability import Capability
@@ -53,8 +54,15 @@ def _topics(text: str) -> frozenset[str]:
     return topics
 
 
-def _parser() -> argparse.ArgumentParser:
+def boot_parser() -> argparse.ArgumentParser:
+    """The options of `morello boot`."""
     parser = _Parser(prog="morello boot", description="Boot a bare-metal image or a kernel on a board.")
+    add_boot_options(parser)
+    return parser
+
+
+def add_boot_options(parser: argparse.ArgumentParser) -> None:
+    """What to boot and how; shared with `morello debug --boot`."""
     parser.add_argument("image", nargs="?", help="ELF image, loaded at its physical addresses")
     parser.add_argument(
         "--board", choices=tuple(BOARDS), help="default: morello, or testboard for its images"
@@ -80,43 +88,56 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--dump-tags", metavar="FILE", type=Path, help="write all tagged capabilities at the end"
     )
-    return parser
 
 
 def main(argv: Sequence[str]) -> int:
     """Runs the command; returns the exit status."""
-    options = _parser().parse_args(argv)
-    if (options.image is None) == (options.kernel is None):
-        raise UserError("give an image or --kernel, one of the two")
-    consoles = {0: open_console(options.console), 1: open_console(options.serial2)}
-    if options.virtio_console:
-        consoles[2] = open_console(options.virtio_console)
+    options = boot_parser().parse_args(argv)
+    consoles = open_consoles(options)
     with Trace(options.trace, options.trace_file) as trace:
-        system = _make_system(options, consoles, trace)
+        system = make_system(options, consoles, open_disks(options), options.engine, trace.function())
+        trace.watch(system)
         if options.dump_dtb is not None:
             return _dump_tree(system, options)
-        _load(system, options)
+        load(system, options)
         status = _run(system, list(consoles.values()), options)
         if options.dump_tags is not None:
             _dump_tags(system, options.dump_tags)
         return status
 
 
-def _make_system(options: argparse.Namespace, consoles: dict[int, StreamConsole], trace: Trace) -> System:
+def open_consoles(options: argparse.Namespace) -> dict[int, StreamConsole]:
+    """Consoles by number. Raises UserError, also for options that name no image or two."""
+    if (options.image is None) == (options.kernel is None):
+        raise UserError("give an image or --kernel, one of the two")
+    consoles = {0: open_console(options.console), 1: open_console(options.serial2)}
+    if options.virtio_console:
+        consoles[2] = open_console(options.virtio_console)
+    return consoles
+
+
+def open_disks(options: argparse.Namespace) -> dict[int, FileBlock]:
+    """Disk images by number. Raises UserError."""
+    if not options.drive:
+        return {}
+    path, _, flag = options.drive.partition(",")
+    if flag not in ("", "readonly"):
+        raise UserError(f"'{flag}' is not an option of --drive; there is only 'readonly'")
+    return {0: FileBlock(Path(path), flag == "readonly")}
+
+
+def make_system(
+    options: argparse.Namespace,
+    consoles: Mapping[int, Console],
+    disks: Mapping[int, Block],
+    engine: str | MakeEngine,
+    trace: Callable[[str, str], None] | None = None,
+) -> System:
+    """The board that the options ask for. Raises UserError."""
     board = BOARDS[options.board] if options.board else _default_board(options)
-    blocks = {}
-    if options.drive:
-        path, _, flag = options.drive.partition(",")
-        if flag not in ("", "readonly"):
-            raise UserError(f"'{flag}' is not an option of --drive; there is only 'readonly'")
-        if not any(d.block == 0 for d in board.devices):
-            raise UserError(f"board {board.name} has no disk")
-        blocks[0] = FileBlock(Path(path), flag == "readonly")
-    system = System(
-        board, consoles=dict(consoles), blocks=blocks, engine=options.engine, trace=trace.function()
-    )
-    trace.watch(system)
-    return system
+    if disks and not any(d.block == 0 for d in board.devices):
+        raise UserError(f"board {board.name} has no disk")
+    return System(board, consoles=consoles, blocks=disks, engine=engine, trace=trace)
 
 
 def _default_board(options: argparse.Namespace) -> Board:
@@ -133,8 +154,8 @@ def _default_board(options: argparse.Namespace) -> Board:
 # -- loading ------------------------------------------------------------------------------------------
 
 
-def _load(system: System, options: argparse.Namespace) -> None:
-    """Image or kernel, initrd and device tree into memory; the PE at the entry point."""
+def load(system: System, options: argparse.Namespace) -> Loaded:
+    """Image or kernel, initrd and device tree into memory; the PE at the entry point. Raises UserError."""
     board = system.board
     if options.kernel is not None:
         loaded = load_kernel(system.physical, read_file(options.kernel), options.kernel, board.kernel_base)
@@ -155,6 +176,7 @@ def _load(system: System, options: argparse.Namespace) -> None:
         load_raw(system.physical, tree, free, options.dtb or "the device tree")
         address = free
     system.start(loaded.entry, options.el if options.el is not None else level, address)
+    return loaded
 
 
 def _tree(system: System, options: argparse.Namespace, info: BootInfo) -> bytes:
@@ -222,18 +244,24 @@ def _wait(consoles: Sequence[StreamConsole]) -> bool:
 
 def _finish(outcome: Outcome) -> int:
     """Message on stderr (none for plain success) and exit status."""
+    status, text = status_of(outcome)
+    if text:
+        sys.stderr.write(f"morello boot: {text}\n")
+    return status
+
+
+def status_of(outcome: Outcome) -> tuple[int, str]:
+    """Exit status and what to say ("" for ends that speak for themselves)."""
     kind, detail = outcome.kind, outcome.detail
     if kind is OutcomeKind.REPORTED:
-        return 0 if isinstance(detail, bytes) and detail.endswith(b"OK\n") else 1
+        return 0 if isinstance(detail, bytes) and detail.endswith(b"OK\n") else 1, ""
     if kind is OutcomeKind.EXIT:
-        return detail if isinstance(detail, int) else 1
+        return detail if isinstance(detail, int) else 1, ""
     if kind in (OutcomeKind.POWER_OFF, OutcomeKind.USER):
-        return 0
-    text = f"{kind.value}: {detail}" if detail else kind.value
-    sys.stderr.write(f"morello boot: {text}\n")
+        return 0, ""
     statuses = {
         OutcomeKind.LIMIT: EXIT_LIMIT,
         OutcomeKind.STUCK: EXIT_STUCK,
         OutcomeKind.WATCHDOG: EXIT_WATCHDOG,
     }
-    return statuses.get(kind, 0)
+    return statuses.get(kind, 0), f"{kind.value}: {detail}" if detail else kind.value

@@ -1,20 +1,29 @@
-"""`morello debug`: run a Linux program under the debugger."""
+"""`morello debug`: run a Linux program, or with --boot a board, under the debugger."""
 
 from __future__ import annotations
 
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from emulator.cli.run import Parser, add_options, options_of, request_of
 from morello_isa.errors import EXIT_EMULATOR_ERROR, UserError
 
 if TYPE_CHECKING:
-    from emulator.debug.session import Debugger
+    from emulator.board.devices.base import Console
+    from emulator.board.image import Loaded
+    from emulator.board.system import MakeEngine, System
+    from emulator.debug.board_session import BoardDebugger
+    from emulator.debug.session import Debugger, DebuggerCore
 
 EXIT_INTERRUPTED = 130
+RECIPE = (
+    *("image", "board", "kernel", "initrd", "append", "dtb", "drive", "el", "max_instructions"),
+    *("console", "serial2", "virtio_console"),
+)
+"""The options of `morello boot` that say what happens in a run."""
 
 
 class _Script(argparse.Action):
@@ -33,16 +42,34 @@ class _Script(argparse.Action):
 def parser() -> argparse.ArgumentParser:
     """The options of `morello debug`: its own, and those of `morello run`."""
     p = Parser(prog="morello debug", description=__doc__, allow_abbrev=False)
-    p.set_defaults(script=[])
-    p.add_argument("--batch", action="store_true", help="only execute the scripts, without a prompt")
-    p.add_argument("-x", metavar="FILE", action=_Script, help="execute the commands in FILE")
-    p.add_argument("-ex", metavar="CMD", action=_Script, help="execute a command")
-    p.add_argument("--source", metavar="DIR", action="append", default=[], help="look for source files there")
+    add_debugger_options(p)
     p.add_argument(
         "--allow-repeat", action="store_true", help="going back may repeat the program's changes to files"
     )
     add_options(p)
     return p
+
+
+def board_parser() -> argparse.ArgumentParser:
+    """The options of `morello debug --boot`: the debugger's own, and those of `morello boot`."""
+    from emulator.cli.boot import add_boot_options
+
+    p = Parser(prog="morello debug --boot", description=__doc__, allow_abbrev=False)
+    add_debugger_options(p)
+    add_boot_options(p)
+    return p
+
+
+def add_debugger_options(p: argparse.ArgumentParser) -> None:
+    """What the debugger takes whatever it debugs."""
+    p.set_defaults(script=[])
+    p.add_argument(
+        "--boot", action="store_true", help="debug a board: IMAGE and the options of 'morello boot' follow"
+    )
+    p.add_argument("--batch", action="store_true", help="only execute the scripts, without a prompt")
+    p.add_argument("-x", metavar="FILE", action=_Script, help="execute the commands in FILE")
+    p.add_argument("-ex", metavar="CMD", action=_Script, help="execute a command")
+    p.add_argument("--source", metavar="DIR", action="append", default=[], help="look for source files there")
 
 
 def check(arguments: argparse.Namespace, name: str) -> None:
@@ -53,27 +80,104 @@ def check(arguments: argparse.Namespace, name: str) -> None:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Debug a program; 0, or 125 when a command of a script failed in batch mode."""
-    arguments = parser().parse_args(argv)
-    check(arguments, "debug")
-    from emulator.debug.repl import interact, run_script
-    from emulator.debug.session import Debugger
-    from emulator.debug.shell import Shell, print_line, script_lines
-    from emulator.debug.style import Style
+    """Debug a program or a board; 0, or 125 when a command of a script failed in batch mode."""
+    from emulator.debug.saved import is_saved
+    from emulator.debug.shell import script_lines
 
+    debugger: DebuggerCore
+    first = Parser(add_help=False, allow_abbrev=False)
+    add_debugger_options(first)
+    first.add_argument("rest", nargs=argparse.REMAINDER)
+    if first.parse_known_args(argv)[0].boot:
+        arguments = board_parser().parse_args(argv)
+        debugger = board_debugger(arguments)
+    else:
+        arguments = parser().parse_args(argv)
+        saved = is_saved(arguments.program)
+        debugger = continued(arguments.program) if saved else program_debugger(arguments)
     lines: list[str] = []
     for option, value in arguments.script:
         lines += script_lines(value) if option == "-x" else [value]
-    debugger = Debugger(request_of(arguments), options_of(arguments))
     debugger.names.folders = arguments.source
+    return work(debugger, lines, arguments.batch)
+
+
+def program_debugger(arguments: argparse.Namespace) -> Debugger:
+    """The debugger of a Linux program, not started."""
+    check(arguments, "debug")
+    if arguments.boot:
+        raise UserError("debug: --boot comes before the options of the board", EXIT_EMULATOR_ERROR)
+    from emulator.debug.session import Debugger
+
+    debugger = Debugger(request_of(arguments), options_of(arguments))
     debugger.allow_repeat = arguments.allow_repeat
-    shell = Shell(debugger, print_line, Style(not arguments.batch and sys.stdout.isatty()))
+    return debugger
+
+
+def board_debugger(options: argparse.Namespace) -> BoardDebugger:
+    """The debugger of a board, not started."""
+    from emulator.debug.saving import FILES_OF_BOARD
+
+    if options.trace or options.dump_dtb or options.dump_tags:
+        raise UserError(
+            "debug --boot: --trace, --dump-dtb and --dump-tags are for 'morello boot'", EXIT_EMULATOR_ERROR
+        )
+
+    recipe = {name: getattr(options, name) for name in RECIPE}
+    names = {name: str(recipe[name]) for name in FILES_OF_BOARD if recipe[name]}
+    return make_board_debugger(options, recipe, names)
+
+
+def make_board_debugger(
+    options: argparse.Namespace, recipe: Mapping[str, object], names: Mapping[str, str]
+) -> BoardDebugger:
+    """The debugger of a board; `recipe` and `names` as in `BoardRequest`."""
+    from emulator.cli import boot
+    from emulator.debug.board_guest import BoardRequest
+    from emulator.debug.board_session import BoardDebugger
+    from emulator.debug.board_streams import OverlayBlock
+
+    def start(consoles: Mapping[int, Console], engine: MakeEngine) -> tuple[System, Loaded]:
+        disks = {number: OverlayBlock(disk) for number, disk in boot.open_disks(options).items()}
+        system = boot.make_system(options, consoles, disks, engine)
+        return system, boot.load(system, options)
+
+    consoles = boot.open_consoles(options)
+    limit = options.max_instructions
+    return BoardDebugger(BoardRequest(start, boot.status_of, consoles, limit, recipe, names))
+
+
+def continued(path: str) -> DebuggerCore:
+    """The debugger of a saved machine, standing where that was saved. Raises UserError."""
+    from emulator.cli.boot import boot_parser
+    from emulator.debug.saving import resume_saved
+
+    def board(recipe: Mapping[str, object], names: Mapping[str, str]) -> BoardDebugger:
+        options = boot_parser().parse_args([])
+        for name, value in recipe.items():
+            if value is not None:
+                setattr(options, name, value)
+        return make_board_debugger(options, recipe, names)
+
+    return resume_saved(path, board)
+
+
+def work(debugger: DebuggerCore, lines: Sequence[str], batch: bool) -> int:
+    """Start, execute a script, then (unless `batch`) what is typed."""
+    from emulator.debug.repl import interact
+    from emulator.debug.shell import Shell, print_line
+    from emulator.debug.style import Style
+
+    shell = Shell(debugger, print_line, Style(not batch and sys.stdout.isatty()))
     try:
-        debugger.start()
-        if not arguments.batch:
-            _greet(debugger)
-        run_script(shell, lines)
-        if not arguments.batch and not shell.done:
+        if not hasattr(debugger, "guest"):
+            debugger.start()
+            if not batch:
+                print(f"{debugger.name} is loaded; 'run' starts it, 'help' lists the commands", flush=True)
+        else:
+            shell.execute("context")
+        shell.run_lines(lines)
+        if not batch and not shell.done:
             interact(shell)
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
@@ -83,11 +187,7 @@ def main(argv: Sequence[str]) -> int:
         return EXIT_EMULATOR_ERROR
     finally:
         debugger.close()
-    return EXIT_EMULATOR_ERROR if arguments.batch and shell.failures else 0
-
-
-def _greet(debugger: Debugger) -> None:
-    print(f"{debugger.process.name} is loaded; 'run' starts it, 'help' lists the commands", flush=True)
+    return EXIT_EMULATOR_ERROR if batch and shell.failures else 0
 
 
 def run_until_fault(arguments: argparse.Namespace) -> int:

@@ -19,7 +19,7 @@ from emulator.state.pe import Pe
 from morello_isa.capability import MASK64
 
 if TYPE_CHECKING:
-    from emulator.linux.process import Task
+    from emulator.debug.target import Thread
 
 ZVA_SIZE = 64
 _REGISTER_BYTES = {"w": 4, "x": 8, "c": 16, "q": 16, "d": 8, "s": 4, "h": 2, "b": 1}
@@ -96,8 +96,8 @@ def _structure_size(mnemonic: str, rest: str) -> int:
 
 
 def access_watcher(
-    point: Watch, start: Task, where: Callable[[Task, int], str]
-) -> Callable[[Task, int, int], Stop | None]:
+    point: Watch, start: Thread, where: Callable[[Thread, int], str]
+) -> Callable[[Thread, int, int], Stop | None]:
     """An observer that stops before an instruction that reads or writes what is watched.
 
     The kernel's stores (a `read` into a watched buffer) can't be seen coming: the stop is after the call.
@@ -108,7 +108,7 @@ def access_watcher(
     if kind is not WatchKind.READ and _is_system_call(start):
         pending = (start.pe.pc, _contents(start, point))
 
-    def watch(task: Task, pc: int, word: int) -> Stop | None:
+    def watch(task: Thread, pc: int, word: int) -> Stop | None:
         nonlocal pending
         if pending is not None:
             caller, before = pending
@@ -132,7 +132,7 @@ def access_watcher(
         what = "read" if not extent.is_write else "write" if not extent.is_read else "read and write"
         return stop(task, pc, f"{what} of {extent.size} bytes at {address:#x}")
 
-    def stop(task: Task, pc: int, what: str) -> Stop:
+    def stop(task: Thread, pc: int, what: str) -> Stop:
         point.hits += 1
         text = f"{kind.value} watch {point.number}: {what}, at {pc:#x} ({where(task, pc)})"
         count = task.kernel.instructions
@@ -148,14 +148,14 @@ def _address(pe: Pe, word: int, pc: int) -> int:
     return effective_address(pe, shape)
 
 
-def _is_system_call(task: Task) -> bool:
+def _is_system_call(task: Thread) -> bool:
     try:
         return task.process.space.peek(task.pe.pc, 4) == SVC.to_bytes(4, "little")
     except MemoryAbort:
         return False
 
 
-def _contents(task: Task, point: Watch) -> bytes:
+def _contents(task: Thread, point: Watch) -> bytes:
     try:
         return task.process.space.peek(point.address, point.size)
     except MemoryAbort:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from emulator.debug.board_session import BoardDebugger
 from emulator.debug.errors import CommandError
 from emulator.debug.style import Style
 from emulator.debug.text import short
@@ -13,8 +14,8 @@ from morello_isa.capability import Capability
 from morello_isa.disassemble import disassemble
 
 if TYPE_CHECKING:
-    from emulator.debug.session import Debugger
-    from emulator.linux.process import Task
+    from emulator.debug.session import DebuggerCore
+    from emulator.debug.target import Thread
 
 CODE_BEFORE, CODE_AFTER = 2, 4
 STACK_SLOTS = 4
@@ -23,7 +24,7 @@ STACK_SLOTS = 4
 class Panel:
     """Remembers the registers of the last stop, so that changes can be shown."""
 
-    def __init__(self, debugger: Debugger, style: Style) -> None:
+    def __init__(self, debugger: DebuggerCore, style: Style) -> None:
         self._debugger = debugger
         self._style = style
         self._before: dict[int, list[Capability]] = {}
@@ -47,7 +48,7 @@ class Panel:
             yield f" {self._style('title', f'{name:<10}')} {line}" if first else f"   {line}"
             first = False
 
-    def _code(self, task: Task) -> Iterator[str]:
+    def _code(self, task: Thread) -> Iterator[str]:
         debugger, style, pc = self._debugger, self._style, task.pe.pc
         where = debugger.names.where(task.process, pc)
         row = debugger.names.line(task.process, pc)
@@ -60,7 +61,7 @@ class Panel:
             debugger, pc - 4 * CODE_BEFORE, CODE_BEFORE + 1 + CODE_AFTER, style, only_function_of=pc
         )
 
-    def _registers(self, task: Task) -> Iterator[str]:
+    def _registers(self, task: Thread) -> Iterator[str]:
         now = [*(task.pe.read_c(n) for n in range(31)), task.pe.read_csp()]
         before = self._before.get(task.tid)
         self._before[task.tid] = now
@@ -75,7 +76,7 @@ class Panel:
         for n in changed:
             yield register_line(self._debugger, n, now[n], self._style)
 
-    def _stack(self, task: Task) -> Iterator[str]:
+    def _stack(self, task: Thread) -> Iterator[str]:
         csp = task.pe.read_csp()
         yield f"csp {csp.describe()}" if csp.hi else f"sp {csp.value:#x}"
         base = csp.value & -16
@@ -87,24 +88,27 @@ class Panel:
             yield granule_line(self._debugger, address, value, self._style)
 
 
-def state(debugger: Debugger, task: Task) -> str:
+def state(debugger: DebuggerCore, task: Thread) -> str:
     """`C64, Restricted · thread 100 · 1,234 instructions`."""
     pe = task.pe
     mode = "C64" if pe.pstate.c64 else "A64"
+    if isinstance(debugger, BoardDebugger):
+        mode = f"EL{pe.pstate.el}, {mode}"
     if task.process.abi.is_purecap:
         mode += ", Restricted" if pe.is_restricted else ", Executive"
     flags = "".join(n if pe.nzcv >> b & 1 else "-" for n, b in zip("NZCV", (3, 2, 1, 0), strict=True))
-    return f"{mode} · {flags} · thread {task.tid} · {debugger.position:,} instructions"
+    thread = "core 0" if isinstance(debugger, BoardDebugger) else f"thread {task.tid}"
+    return f"{mode} · {flags} · {thread} · {debugger.position:,} instructions"
 
 
-def register_line(debugger: Debugger, n: int, value: Capability, style: Style) -> str:
+def register_line(debugger: DebuggerCore, n: int, value: Capability, style: Style) -> str:
     """One capability register, with the name of what it points to."""
     name = "csp" if n == 31 else f"c{n}"
     where = debugger.names.where(debugger.process, value.value & ~1) if value.value else ""
     return f"{style('name', f'{name:<4}')} {short(value)}" + (f"  {where}" if where else "")
 
 
-def granule_line(debugger: Debugger, address: int, value: Capability, style: Style) -> str:
+def granule_line(debugger: DebuggerCore, address: int, value: Capability, style: Style) -> str:
     """16 bytes of memory: a tagged capability decoded, or two numbers."""
     head = style("address", f"{address:#x}")
     if value.tag:
@@ -114,7 +118,7 @@ def granule_line(debugger: Debugger, address: int, value: Capability, style: Sty
 
 
 def code_lines(
-    debugger: Debugger, start: int, count: int, style: Style, only_function_of: int | None = None
+    debugger: DebuggerCore, start: int, count: int, style: Style, only_function_of: int | None = None
 ) -> Iterator[str]:
     """Disassembly, with an arrow at PC, source lines above and symbols where they begin."""
     process, task = debugger.process, debugger.task

@@ -67,7 +67,8 @@ class DebugEngine(ReferenceEngine):
 
     def leave(self) -> None:
         """After a pause: begin anew with `before_slice`, since what to stop at may have changed."""
-        self.request_stop(self)
+        if self._stop is None:
+            self.request_stop(self)
 
     def run(self, max_instructions: int | None = None) -> StopReason:
         """See `Engine.run`."""

@@ -17,7 +17,7 @@ from loader.elf import ElfImage, Symbol
 from loader.elf_constants import STT_TLS
 
 if TYPE_CHECKING:
-    from emulator.linux.process import Process
+    from emulator.debug.target import Program
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ class Names:
             found = self._known[id(loaded.image)] = ImageNames(loaded.image)
         return found
 
-    def where(self, process: Process, address: int) -> str:
+    def where(self, process: Program, address: int) -> str:
         """`libiwasm.so`os_alloc+0x3c`, or "" outside every image."""
         loaded = image_at(process.images, address)
         if loaded is None:
@@ -139,7 +139,7 @@ class Names:
         symbol, offset = found
         return f"{name}`{symbol.name}" + (f"+{offset:#x}" if offset else "")
 
-    def short(self, process: Process, address: int) -> str | None:
+    def short(self, process: Program, address: int) -> str | None:
         """`os_alloc+0x3c` for disassembly; None where nothing is known."""
         found = self.function(process, address)
         if found is None:
@@ -147,7 +147,7 @@ class Names:
         start, name = found
         return name if start == address else f"{name}+{address - start:#x}"
 
-    def function(self, process: Process, address: int) -> tuple[int, str] | None:
+    def function(self, process: Program, address: int) -> tuple[int, str] | None:
         """(start, name) of the symbol that contains a run-time address."""
         loaded = image_at(process.images, address)
         if loaded is None:
@@ -157,7 +157,7 @@ class Names:
             return None
         return address - found[1], found[0].name
 
-    def line(self, process: Process, address: int) -> LineRow | None:
+    def line(self, process: Program, address: int) -> LineRow | None:
         """The source line of a run-time address; the row's addresses are run-time ones."""
         loaded = image_at(process.images, address)
         if loaded is None:
@@ -167,16 +167,16 @@ class Names:
             return None
         return LineRow(row.start + loaded.bias, row.limit + loaded.bias, row.file, row.line)
 
-    def variables(self, process: Process, address: int) -> list[Variable]:
+    def variables(self, process: Program, address: int) -> list[Variable]:
         """Parameters and local variables of the function at a run-time address."""
         loaded = image_at(process.images, address)
         return self.of(loaded).functions.variables_at(address - loaded.bias) if loaded is not None else []
 
-    def symbol(self, process: Process, name: str) -> int | None:
+    def symbol(self, process: Program, name: str) -> int | None:
         """Run-time address of a symbol: `name`, or `library`name`; the first image that has it."""
         return next(self.symbol_addresses(process, name), None)
 
-    def symbol_addresses(self, process: Process, name: str) -> Iterator[int]:
+    def symbol_addresses(self, process: Program, name: str) -> Iterator[int]:
         """Run-time addresses of a symbol in all images (thread-local ones have none)."""
         library, _, plain = name.rpartition("`")
         for loaded in process.images:
@@ -186,7 +186,7 @@ class Names:
             if found is not None and found.type != STT_TLS:
                 yield found.address + loaded.bias
 
-    def addresses_of_line(self, process: Process, file: str, line: int) -> tuple[int, tuple[int, ...]]:
+    def addresses_of_line(self, process: Program, file: str, line: int) -> tuple[int, tuple[int, ...]]:
         """(line that has code, its addresses): the line itself or the next one of that file with code."""
         best: tuple[int, dict[str, int]] | None = None
         for loaded in process.images:
@@ -200,7 +200,7 @@ class Names:
                 best[1][key] = min(best[1].get(key, 1 << 64), row.start + loaded.bias)
         return (best[0], tuple(sorted(best[1].values()))) if best else (line, ())
 
-    def symbol_names(self, process: Process) -> Iterator[str]:
+    def symbol_names(self, process: Program) -> Iterator[str]:
         """All names, for completion."""
         for loaded in process.images:
             yield from self.of(loaded).symbols

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from emulator.debug.accesses import access_watcher
@@ -12,6 +12,7 @@ from emulator.debug.expression import number
 from emulator.debug.guest import Observer, Plan
 from emulator.debug.stops import (
     ACCESS_KINDS,
+    ANY,
     Breakpoint,
     Catch,
     CatchKind,
@@ -25,8 +26,8 @@ from emulator.faults import MemoryAbort
 from morello_isa.capability import Capability
 
 if TYPE_CHECKING:
-    from emulator.debug.session import Debugger
-    from emulator.linux.process import Task
+    from emulator.debug.session import DebuggerCore
+    from emulator.debug.target import Thread
 
 _FILE_LINE = re.compile(r"(.+):(\d+)$")
 MAX_WATCH = 4096
@@ -38,7 +39,7 @@ UNMAPPED: Contents = (b"", ())
 class Points:
     """All of them, by number."""
 
-    def __init__(self, debugger: Debugger) -> None:
+    def __init__(self, debugger: DebuggerCore) -> None:
         self._debugger = debugger
         self._points: dict[int, Point] = {}
         self._next = 1
@@ -83,10 +84,34 @@ class Points:
         self._next += 1
         return self._next - 1
 
+    def get(self, number: int) -> Point:
+        """CommandError when there is none of that number."""
+        point = self._points.get(number)
+        if point is None:
+            raise CommandError(f"there is no breakpoint {number}")
+        return point
+
+    def set_condition(self, number: int, condition: str) -> Breakpoint:
+        """Change a breakpoint's condition; "" removes it."""
+        point = self.get(number)
+        if not isinstance(point, Breakpoint):
+            raise CommandError(f"{number} is no breakpoint, so it has no condition")
+        if condition:
+            self._check_condition(condition)
+        point.condition = condition
+        return point
+
+    def restore(self, points: Iterable[Point]) -> None:
+        """Put in points that an earlier debugger had, with their numbers."""
+        for point in points:
+            self._points[point.number] = point
+            self._next = max(self._next, point.number + 1)
+        self.resolve()
+
     def delete(self, number: int) -> None:
         """CommandError when there is none of that number."""
-        if self._points.pop(number, None) is None:
-            raise CommandError(f"there is no breakpoint {number}")
+        self.get(number)
+        del self._points[number]
 
     def clear(self) -> None:
         """Delete all."""
@@ -106,8 +131,8 @@ class Points:
         """Addresses of a place; empty when its symbol or file isn't known (yet)."""
         debugger = self._debugger
         process = debugger.process
-        if place.startswith("*"):
-            return (debugger.number(place[1:]) & ~1,)
+        if place.startswith(("*", "0x")):
+            return (debugger.number(place.removeprefix("*")) & ~1,)
         match = _FILE_LINE.match(place)
         if match is not None:
             return debugger.names.addresses_of_line(process, match[1], int(match[2]))[1]
@@ -116,19 +141,23 @@ class Points:
             if row is None:
                 raise CommandError("no line table says which file this is; use FILE:LINE")
             return debugger.names.addresses_of_line(process, row.file, int(place))[1]
-        return tuple(address & ~1 for address in debugger.names.symbol_addresses(process, place))
+        symbol, _, offset = place.partition("+")
+        distance = debugger.number(offset) if offset else 0
+        found = debugger.names.symbol_addresses(process, symbol.strip())
+        return tuple((address & ~1) + distance for address in found)
 
     def resolve(self) -> None:
         """Images were loaded: places that are symbols or lines may have an address now."""
         for point in self:
-            if isinstance(point, Breakpoint) and not point.place.startswith("*"):
+            if isinstance(point, Breakpoint) and not point.place.startswith(("*", "0x")):
                 point.addresses = self.places(point.place)
         guest = self._debugger.guest
         guest.plan.addresses |= self.addresses()
 
     def addresses(self) -> set[int]:
         """Where all breakpoints are."""
-        return {a for p in self for a in (p.addresses if isinstance(p, Breakpoint) else ())}
+        points = (p for p in self if isinstance(p, Breakpoint) and p.enabled)
+        return {address for point in points for address in point.addresses}
 
     # -- at run time -----------------------------------------------------------------------------------
 
@@ -137,17 +166,19 @@ class Points:
         plan.addresses = self.addresses()
         plan.at_breakpoint = self.decide
         for point in self:
+            if not point.enabled:
+                continue
             if isinstance(point, Watch):
                 plan.observers.append(self._watcher(point))
             elif isinstance(point, Catch):
-                old = plan.catches.get(point.kind)
-                wide = old == frozenset() or not point.names
-                plan.catches[point.kind] = frozenset() if wide else point.names | (old or frozenset())
+                old = plan.catches.get(point.kind, frozenset())
+                plan.catches[point.kind] = old | (point.names or {ANY})
 
-    def decide(self, task: Task, pc: int) -> Stop | None:
+    def decide(self, task: Thread, pc: int) -> Stop | None:
         """The guest is at a breakpoint's address: conditions and counts."""
         for point in self:
-            if isinstance(point, Breakpoint) and pc in point.addresses and self._holds(point, task):
+            is_here = isinstance(point, Breakpoint) and point.enabled and pc in point.addresses
+            if is_here and isinstance(point, Breakpoint) and self._holds(point, task):
                 point.hits += 1
                 if point.hits <= point.ignore:
                     continue
@@ -159,7 +190,7 @@ class Points:
                 return Stop(StopCause.BREAKPOINT, text, count, task.tid, pc, point=point.number)
         return None
 
-    def _holds(self, point: Breakpoint, task: Task) -> bool:
+    def _holds(self, point: Breakpoint, task: Thread) -> bool:
         if not point.condition:
             return True
         try:
@@ -174,7 +205,7 @@ class Points:
         before = _contents(point, self._debugger.task)
         last_pc = self._debugger.task.pe.pc
 
-        def watch(task: Task, pc: int, word: int) -> Stop | None:  # noqa: ARG001
+        def watch(task: Thread, pc: int, word: int) -> Stop | None:  # noqa: ARG001
             nonlocal before, last_pc
             by, last_pc = last_pc, pc
             now = _contents(point, task)
@@ -194,7 +225,7 @@ class Points:
         return watch
 
 
-def _contents(point: Watch, task: Task) -> Contents:
+def _contents(point: Watch, task: Thread) -> Contents:
     """What is there now."""
     space = task.process.space
     try:

@@ -16,18 +16,35 @@ from emulator.debug.stops import Stop
 from emulator.debug.text import size
 from emulator.linux.syscalls import TABLE
 from emulator.state.pe import RESTRICTED_BANK, Pe
+from emulator.state.sysregs import CAPABILITY_REGISTERS
 from morello_isa.capability import MASK64, Capability
 from morello_isa.disassemble import disassemble
 from morello_isa.permissions import permission_names
 
 if TYPE_CHECKING:
-    from emulator.linux.process import Task
+    from emulator.debug.target import Thread
 
 MAX_DEPTH = 2000
 MAX_GRANULES = 500_000
 SVC = 0xD4000001
-PCC, STACK = 40, 32
-"""Keys of PCC and, plus the bank, of the stack pointers; 0..30 are C0..C30."""
+STACK, DATA, SYSTEM, PCC = 32, 37, 42, 64
+"""Keys: 0..30 are C0..C30; plus the bank, the stack pointers and DDCs; plus the index in
+`CAPABILITY_REGISTERS`, the other capability registers of the system."""
+OWN_STACK, OWN_DATA = -1, -2
+"""CSP and DDC of the bank that is selected."""
+_NAMED = {
+    "csp": OWN_STACK,
+    "DDC": OWN_DATA,
+    **{f"CSP_EL{el}": STACK + el for el in range(4)},
+    **{f"DDC_EL{el}": DATA + el for el in range(4)},
+    "RCSP_EL0": STACK + RESTRICTED_BANK,
+    "RDDC_EL0": DATA + RESTRICTED_BANK,
+    **{name: SYSTEM + index for index, name in enumerate(CAPABILITY_REGISTERS)},
+}
+_RETURNS = tuple(SYSTEM + CAPABILITY_REGISTERS.index(f"CELR_EL{el}") for el in (1, 2, 3))
+_VECTORS = tuple(SYSTEM + CAPABILITY_REGISTERS.index(f"CVBAR_EL{el}") for el in (1, 2, 3))
+_THREAD_POINTERS = tuple(SYSTEM + CAPABILITY_REGISTERS.index(f"CTPIDR_EL{el}") for el in range(4))
+_RESTRICTED_THREAD_POINTER = SYSTEM + CAPABILITY_REGISTERS.index("RCTPIDR_EL0")
 
 _MEMORY = re.compile(r"\[([cx]\d+|c?sp)(?:, (#-?\w+|[xw](?:\d+|zr)(?:, \w+(?: #\d+)?)?))?\](!)?(?:, (.+))?$")
 _INDEX = re.compile(r"([xw])(\d+|zr)(?:, (lsl|sxtw|uxtw|sxtx)(?: #(\d+))?)?$")
@@ -51,7 +68,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What an instruction's text says about capabilities. Register keys are numbers, -1 the stack pointer."""
+    """What an instruction's text says about capabilities, with the keys of its registers."""
 
     text: str
     data: tuple[int | None, ...]
@@ -61,6 +78,7 @@ class Shape:
     memory: tuple[str, str, bool, str] | None
     literal: int | None
     is_branch: bool
+    is_move_to_system: bool
 
 
 @lru_cache(maxsize=65536)
@@ -92,14 +110,14 @@ def shape_of(word: int, pc: int, c64: bool) -> Shape:
         (found[1], found[2] or "", bool(found[3]), found[4] or "") if found else None,
         literal,
         is_branch,
+        mnemonic == "msr",
     )
 
 
 def _key(operand: str) -> int | None:
-    if operand == "csp":
-        return -1
-    if operand == "RCSP_EL0":
-        return STACK + RESTRICTED_BANK
+    named = _NAMED.get(operand)
+    if named is not None:
+        return named
     match = _CAPABILITY.match(operand)
     return int(match[1]) if match else None
 
@@ -107,14 +125,16 @@ def _key(operand: str) -> int | None:
 class Recorder:
     """An observer (see `Guest`) that builds the nodes. Call `finish` when the run has stopped."""
 
-    def __init__(self) -> None:
+    def __init__(self, system_calls: bool) -> None:
+        """`system_calls`: SVC is answered by Linux, not by an exception handler of the guest."""
+        self._system_calls = system_calls
         self.memory: dict[int, Node] = {}
         self.forgot = False
         self._registers: dict[int, dict[int, Node | None]] = {}
         self._last: dict[int, list[Capability | None]] = {}
-        self._pending: tuple[Task, int, Shape, int, int, int, str] | None = None
+        self._pending: tuple[Thread, int, Shape, int, int, int, str] | None = None
 
-    def __call__(self, task: Task, pc: int, word: int) -> Stop | None:
+    def __call__(self, task: Thread, pc: int, word: int) -> Stop | None:
         """Before an instruction: account for the last one, look at the operands of this one."""
         self.finish()
         pe = task.pe
@@ -123,19 +143,19 @@ class Recorder:
         shape = shape_of(word, pc, pe.pstate.c64)
         address = effective_address(pe, shape) if shape.is_load or shape.is_store else 0
         call = ""
-        if word == SVC:
+        if word == SVC and self._system_calls:
             row = TABLE.get(pe.read_x(8) & 0xFFFF_FFFF)
             call = row.name if row is not None else "an unknown system call"
         self._pending = (task, pc, shape, address, task.kernel.instructions, pe.bank, call)
         return None
 
-    def register(self, task: Task, key: int) -> Node | None:
-        """The node of a register: 0..30, -1 for the stack pointer, PCC."""
+    def register(self, task: Thread, key: int) -> Node | None:
+        """The node of a register by its key."""
         return self._registers.get(task.tid, {}).get(_place(key, task.pe.bank))
 
     # -- recording -------------------------------------------------------------------------------------
 
-    def _start(self, task: Task) -> None:
+    def _start(self, task: Thread) -> None:
         pe = task.pe
         position = task.kernel.instructions
         now = _snapshot(pe)
@@ -155,8 +175,9 @@ class Recorder:
         nodes = self._registers[task.tid]
         before, now = self._last[task.tid], _snapshot(task.pe)
         made: list[tuple[int, Node | None]] = []
-        for key, value in enumerate(now):
-            if value is before[key]:
+        changed = () if now == before else zip(range(len(now)), now, before, strict=True)
+        for key, value, old in changed:
+            if value is old:
                 continue
             if value is None or not value.tag:
                 made.append((key, None))
@@ -166,8 +187,19 @@ class Recorder:
             self._store(nodes, shape, address, pc, position, bank)
         if shape.is_branch and shape.sources:
             nodes[PCC] = nodes.get(_place(shape.sources[0], bank)) or nodes.get(PCC)
+        taken = next((el for el, key in enumerate(_RETURNS) if now[key] is not before[key]), None)
         nodes.update(made)
+        if taken is not None and not shape.is_move_to_system:
+            nodes[PCC] = nodes.get(_VECTORS[taken]) or nodes.get(PCC)
+        elif shape.text == "eret" and task.pe.pc != pc:
+            nodes[PCC] = self._returned(nodes, task.pe.pcc) or nodes.get(PCC)
         self._last[task.tid] = now
+
+    @staticmethod
+    def _returned(nodes: dict[int, Node | None], pcc: Capability) -> Node | None:
+        """Where PCC comes from after ERET: the link register that has its bounds."""
+        links = (nodes.get(key) for key in _RETURNS)
+        return next((node for node in links if node is not None and node.capability.hi == pcc.hi), None)
 
     def _made(
         self,
@@ -183,6 +215,12 @@ class Recorder:
     ) -> Node:
         if call:
             return Node(value, f"returned by the system call {call}", pc, position)
+        if key in _RETURNS and not shape.is_move_to_system:
+            link = nodes.get(PCC)
+            text = "PCC when an exception was taken"
+            return (
+                self._child(link, value, text, pc, position, "") if link else Node(value, text, pc, position)
+            )
         base = _key(shape.memory[0]) if shape.memory is not None else None
         updated = nodes.get(key) if base is not None and _place(base, bank) == key else None
         if updated is not None and key not in shape.data:
@@ -231,11 +269,17 @@ class Recorder:
 
 
 def _snapshot(pe: Pe) -> list[Capability | None]:
-    return [*pe.c[:31], None, *pe.stack]
+    return [*pe.c[:31], None, *pe.stack, *pe.data, *pe.sysregs.capabilities.values()]
 
 
 def _place(key: int, bank: int) -> int:
-    return STACK + bank if key == -1 else key
+    if key == OWN_STACK:
+        return STACK + bank
+    if key == OWN_DATA:
+        return DATA + bank
+    if bank == RESTRICTED_BANK and key in _THREAD_POINTERS:
+        return _RESTRICTED_THREAD_POINTER
+    return key
 
 
 def effective_address(pe: Pe, shape: Shape) -> int:
@@ -272,17 +316,17 @@ class TagLosses:
         self._before: Capability | None = None
         self._last: tuple[int, int] | None = None
 
-    def __call__(self, task: Task, pc: int, word: int) -> Stop | None:
+    def __call__(self, task: Thread, pc: int, word: int) -> Stop | None:
         """Before each instruction; see `Guest`."""
         self.look(task)
         self._last = (pc, word)
         return None
 
-    def look(self, task: Task) -> None:
+    def look(self, task: Thread) -> None:
         """Compare with what was there before the last instruction."""
         space = task.process.space
         now = None
-        if space.area(self.address) is not None:
+        if space.is_mapped(self.address, self.address + 16):
             hi, lo, tag = space.peek_cap(self.address)
             now = Capability(tag, hi, lo) if tag else None
         if now is not None:

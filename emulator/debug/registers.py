@@ -9,11 +9,11 @@ from emulator.state.pe import RESTRICTED_BANK, Pe
 from morello_isa.capability import MASK64, Capability
 
 if TYPE_CHECKING:
-    from emulator.linux.process import Task
+    from emulator.debug.target import Thread
 
 Value = int | Capability
 
-_SYSTEM_CAPABILITIES = {
+SYSTEM_CAPABILITIES = {
     "ctpidr": "CTPIDR_EL0",
     "rctpidr": "RCTPIDR_EL0",
     "cid": "CID_EL0",
@@ -35,7 +35,7 @@ _READ: dict[str, Callable[[Pe], Value]] = {
     "cfp": lambda pe: pe.read_c(29),
     "fp": lambda pe: pe.read_x(29),
 }
-SPECIAL = (*_READ, *_SYSTEM_CAPABILITIES)
+SPECIAL = (*_READ, *SYSTEM_CAPABILITIES)
 NAMES = (
     *(f"c{n}" for n in range(31)),
     *(f"x{n}" for n in range(31)),
@@ -51,13 +51,13 @@ def is_register(name: str) -> bool:
     return name.lower() in _KNOWN
 
 
-def read(task: Task, name: str) -> Value:
+def read(task: Thread, name: str) -> Value:
     """The value: a capability for capability registers, else a number. KeyError for other names."""
     name, pe = name.lower(), task.pe
     if name in _READ:
         return _READ[name](pe)
-    if name in _SYSTEM_CAPABILITIES:
-        return pe.sysregs.capabilities[_SYSTEM_CAPABILITIES[name]]
+    if name in SYSTEM_CAPABILITIES:
+        return pe.sysregs.capabilities[SYSTEM_CAPABILITIES[name]]
     if name not in _KNOWN:
         raise KeyError(name)
     number = int(name[1:])
@@ -69,7 +69,7 @@ def read(task: Task, name: str) -> Value:
     return value & 0xFFFF_FFFF if name[0] == "w" else value
 
 
-def write(task: Task, name: str, value: Value) -> str | None:
+def write(task: Thread, name: str, value: Value) -> str | None:
     """Change a register; returns a warning if that made a capability that the guest could not have made.
 
     A number given to a capability register replaces its value as SCVALUE does (the tag may go); a
@@ -95,7 +95,7 @@ def write(task: Task, name: str, value: Value) -> str | None:
     return None
 
 
-def _write_capability(task: Task, name: str, value: Value) -> str | None:
+def _write_capability(task: Thread, name: str, value: Value) -> str | None:
     pe = task.pe
     name = {"clr": "c30", "cfp": "c29"}.get(name, name)
     old = read(task, name)
@@ -113,8 +113,8 @@ def _write_capability(task: Task, name: str, value: Value) -> str | None:
     elif name == "rddc":
         pe.data[RESTRICTED_BANK] = new
         pe.context_stale = True
-    elif name in _SYSTEM_CAPABILITIES:
-        pe.sysregs.capabilities[_SYSTEM_CAPABILITIES[name]] = new
+    elif name in SYSTEM_CAPABILITIES:
+        pe.sysregs.capabilities[SYSTEM_CAPABILITIES[name]] = new
     else:
         pe.write_c(int(name[1:]), new)
     if new.tag and isinstance(value, Capability):

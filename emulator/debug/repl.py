@@ -10,24 +10,13 @@ from typing import TYPE_CHECKING
 from emulator.debug import registers
 from emulator.debug.commands import Takes
 from emulator.debug.expression import FUNCTIONS
-from emulator.debug.shell import Shell
+from emulator.debug.shell import PROMPT, Shell
 
 if TYPE_CHECKING:
     from prompt_toolkit.completion import Completion
     from prompt_toolkit.document import Document
 
-PROMPT = "(morello) "
 MAX_CHOICES = 200
-
-
-def run_script(shell: Shell, lines: Iterable[str]) -> None:
-    """Execute lines, each shown behind a prompt as if it had been typed."""
-    for line in lines:
-        if shell.done:
-            return
-        if line.strip():
-            shell.write(f"{PROMPT}{line.strip()}")
-            shell.execute(line)
 
 
 def interact(shell: Shell) -> None:
@@ -43,7 +32,7 @@ def interact(shell: Shell) -> None:
             from prompt_toolkit.completion import Completion
 
             text = document.text_before_cursor
-            begun = beginning(text)
+            begun = beginning(text) if not takes_file(shell, text) else text.rpartition(" ")[2]
             for choice in choices(shell, text):
                 yield Completion(choice, start_position=-len(begun))
 
@@ -55,12 +44,13 @@ def interact(shell: Shell) -> None:
     )
     while not shell.done:
         try:
-            line = session.prompt(PROMPT)
+            line = session.prompt(shell.prompt)
         except KeyboardInterrupt:
+            shell.forget_block()
             continue
         except EOFError:
             return
-        if line.strip():
+        if line.strip() or shell.prompt != PROMPT:
             shell.execute(line)
         else:
             shell.repeat()
@@ -77,6 +67,27 @@ def history_file() -> Path | None:
     except OSError:
         return None
     return path
+
+
+def takes_file(shell: Shell, text: str) -> bool:
+    """What is being typed is the name of a file."""
+    name, space, _ = text.lstrip().partition(" ")
+    row = shell.commands.get(name)
+    return bool(space) and row is not None and row.takes is Takes.FILE
+
+
+def file_choices(begun: str) -> list[str]:
+    """Files and folders whose path begins like that."""
+    folder, slash, name = begun.rpartition("/")
+    try:
+        found = [
+            f"{folder}{slash}{path.name}{'/' if path.is_dir() else ''}"
+            for path in Path(f"{folder}{slash}" or ".").iterdir()
+            if path.name.startswith(name) and (name or not path.name.startswith("."))
+        ]
+    except (OSError, ValueError):
+        return []
+    return sorted(found)[:MAX_CHOICES]
 
 
 def beginning(text: str) -> str:
@@ -101,6 +112,8 @@ def choices(shell: Shell, text: str) -> list[str]:
         return _starting(shell.commands, begun)
     if row.takes is Takes.WORDS:
         return _starting(row.words, begun)
+    if row.takes is Takes.FILE:
+        return file_choices(text.rpartition(" ")[2])
     if not shell.debugger.is_running:
         return []
     process = shell.debugger.process

@@ -8,7 +8,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -16,22 +17,25 @@ from emulator.debug import registers
 from emulator.debug.errors import CommandError
 from emulator.debug.expression import Scope, Value, evaluate, number
 from emulator.debug.guest import Guest, Observer, Plan
+from emulator.debug.linux_guest import LinuxGuest
 from emulator.debug.names import Names
 from emulator.debug.points import Points
-from emulator.debug.stops import Stop, StopCause
+from emulator.debug.saved_files import Layout
+from emulator.debug.stops import ANY, CatchKind, Stop, StopCause
 from emulator.debug.streams import Streams
+from emulator.debug.target import Program, Thread
 from emulator.debug.unwind import Frame, frames
 from emulator.explain import explain
 from emulator.faults import MemoryAbort
 from emulator.linux.kernel import Options
+from emulator.linux.process import Process, Task
 from emulator.linux.session import Request, Session
 from morello_isa.base import Branch, BranchRegister, classify
 from morello_isa.capability import Capability
 from morello_isa.decode import decode
 
 if TYPE_CHECKING:
-    from emulator.debug.guest import MakeSession
-    from emulator.linux.process import Process, Task
+    from emulator.debug.linux_guest import MakeSession
 
 MAX_PEEK = 1 << 20
 _STEP_LIMIT = 20_000
@@ -39,15 +43,12 @@ _STEP_LIMIT = 20_000
 CALLS = ("BL", "BLR")
 
 
-class Debugger:
-    """One debugged program. Everything about the guest is valid while it is stopped."""
+class DebuggerCore(ABC):
+    """What debugging a program and debugging a board have in common: everything but loading."""
 
-    def __init__(self, request: Request, options: Options | None = None) -> None:
-        self.request = request
-        self.options = options if options is not None else Options()
+    def __init__(self) -> None:
         self.names = Names()
         self.points = Points(self)
-        self.streams = Streams()
         self.guest: Guest
         self.stop = Stop(StopCause.START, "not started")
         self.checkpoints: dict[int, int] = {}
@@ -61,19 +62,21 @@ class Debugger:
         """See `Plan.process`."""
         self.poll: Callable[[], bool] | None = None
         """See `Guest.poll`; also while a run is repeated."""
+        self.layout: Layout | None = None
+        """Files of a saved machine that is gone on with."""
         self.warnings: list[str] = []
         """What the user should be told with the next answer."""
 
     # -- state ----------------------------------------------------------------------------------------
 
     @property
-    def task(self) -> Task:
+    def task(self) -> Thread:
         """The thread that stopped."""
         return self.guest.task
 
     @property
-    def process(self) -> Process:
-        """Its process."""
+    def process(self) -> Program:
+        """What it runs in."""
         return self.guest.task.process
 
     @property
@@ -91,17 +94,40 @@ class Debugger:
         if self.stop.is_end:
             raise CommandError("the program has ended; 'run' starts it again, 'rstepi' goes back")
 
+    # -- what kinds of guests differ in ----------------------------------------------------------------
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """What is debugged, for messages."""
+
+    @abstractmethod
+    def make_guest(self) -> Guest:
+        """A new run, not started."""
+
+    @abstractmethod
+    def forget(self) -> None:
+        """Forget input and output of earlier runs: the next one is a new run, not a repeated one."""
+
+    @abstractmethod
+    def may_repeat(self) -> None:
+        """CommandError when the run can't be repeated to go back."""
+
     # -- starting --------------------------------------------------------------------------------------
 
     def start(self) -> Stop:
         """Load the program (again), stopped before its first instruction. Raises UserError."""
-        self.close()
-        self.streams.forget()
+        self.forget()
+        return self.start_again()
+
+    def start_again(self) -> Stop:
+        """The same as a run that was seen before: with the input and output of that one."""
+        self._end_guest()
         self.modified = False
         return self._load()
 
     def _load(self) -> Stop:
-        self.guest = Guest(self._maker(), self.streams)
+        self.guest = self.make_guest()
         self.guest.images_changed = self.points.resolve
         self.guest.poll = self.poll
         self.guest.start()
@@ -109,18 +135,15 @@ class Debugger:
         self.points.resolve()
         return self.stop
 
-    def _maker(self) -> MakeSession:
-        options = copy.copy(self.options)
-
-        def make(engines: object, errors: object) -> Session:
-            return Session(self.request, options, errors=errors, engines=engines)  # type: ignore[arg-type]
-
-        return make
-
-    def close(self) -> None:
-        """End the guest."""
+    def _end_guest(self) -> None:
         if hasattr(self, "guest"):
             self.guest.abandon()
+
+    def close(self) -> None:
+        """End the guest and give everything back."""
+        self._end_guest()
+        if self.layout is not None:
+            self.layout.close()
 
     # -- running forwards --------------------------------------------------------------------------------
 
@@ -148,14 +171,20 @@ class Debugger:
             return self.stepi()
         return self.run_to(self.task.pe.pc + 4, self._stack_level())
 
-    def run_to(self, address: int, lowest_sp: tuple[bool, int] | None = None, text: str = "stepped") -> Stop:
-        """Run until this thread is at `address` with its stack no deeper than given; other stops win."""
+    def run_to(
+        self,
+        places: int | Iterable[int],
+        lowest_sp: tuple[bool, int] | None = None,
+        text: str = "stepped",
+    ) -> Stop:
+        """Run until this thread is at one of `places`, its stack no deeper than given; other stops win."""
         plan = self.plan()
         task, usual = self.task, plan.at_breakpoint
-        plan.addresses = plan.addresses | {address}
+        wanted = {places} if isinstance(places, int) else set(places)
+        plan.addresses = plan.addresses | wanted
 
-        def decide(at: Task, pc: int) -> Stop | None:
-            if at is task and pc == address and self._at_level(task, lowest_sp):
+        def decide(at: Thread, pc: int) -> Stop | None:
+            if at is task and pc in wanted and self._at_level(task, lowest_sp):
                 return Stop(StopCause.STEP, text, self.guest.position, at.tid, pc)
             return usual(at, pc) if usual is not None else None
 
@@ -167,7 +196,7 @@ class Debugger:
         return pe.is_restricted, pe.read_csp().value
 
     @staticmethod
-    def _at_level(task: Task, level: tuple[bool, int] | None) -> bool:
+    def _at_level(task: Thread, level: tuple[bool, int] | None) -> bool:
         pe = task.pe
         return level is None or (pe.is_restricted == level[0] and pe.read_csp().value >= level[1])
 
@@ -228,12 +257,11 @@ class Debugger:
 
     def goto(self, position: int, observer: Observer | None = None) -> Stop:
         """Repeat the run from its beginning up to a position; `observer` sees every instruction of it."""
-        self._may_repeat()
+        self.may_repeat()
         if self.modified:
             self.warnings.append("what was changed with 'set' is undone by going back")
             self.modified = False
-        self.close()
-        self.streams.rewind()
+        self._end_guest()
         self._load()
         plan = Plan(target=max(position, 0), stop_at_faults=False)
         if observer is not None:
@@ -242,6 +270,8 @@ class Debugger:
             self.resume(plan)
         if self.stop.cause in (StopCause.POSITION, StopCause.START):
             self.stop = replace(self.stop, text=f"back at instruction {self.position:,}")
+        elif self.stop.cause is StopCause.INTERRUPT:
+            self.stop = replace(self.stop, text="interrupted on the way back")
         return self.stop
 
     def revisit(self, observer: Observer) -> Stop:
@@ -250,23 +280,18 @@ class Debugger:
         return self._again(self.stop, observer)
 
     def _again(self, stop: Stop, observer: Observer | None) -> Stop:
-        self.goto(stop.position, observer)
-        if stop.cause in (StopCause.FAULT, StopCause.SYSCALL):
-            plan = self.plan()
-            plan.addresses, plan.observers = set(), []
-            self.resume(plan)
+        self.return_to(stop, observer)
         self.stop = stop
         return stop
 
-    def _may_repeat(self) -> None:
-        if self.options.real_time:
-            raise CommandError("with --real-time a run can't be repeated, so there is no way back")
-        changed = self.guest.changes.first
-        if changed and not self.allow_repeat:
-            raise CommandError(
-                f"the program has changed files ({changed}), and going back would do that again; "
-                "--allow-repeat permits it"
-            )
+    def return_to(self, stop: Stop, observer: Observer | None = None) -> Stop:
+        """Repeat the run up to where an earlier stop was; at a fault or system call, into that."""
+        self.goto(stop.position, observer)
+        if self.stop.cause is StopCause.INTERRUPT:
+            raise CommandError(f"interrupted; the program is now at instruction {self.position:,}")
+        if stop.cause in (StopCause.FAULT, StopCause.SYSCALL):
+            self.resume(Plan(catches={CatchKind.SYSCALL: frozenset((ANY,))}))
+        return self.stop
 
     def rstepi(self, count: int = 1) -> Stop:
         """Back by `count` instructions."""
@@ -287,7 +312,7 @@ class Debugger:
         call = stack[1].pc - 4
         level = None if stack[1].crossed else self._stack_level()
 
-        def decide(task: Task, pc: int) -> Stop | None:
+        def decide(task: Thread, pc: int) -> Stop | None:
             if pc == call and self._at_level(task, level):
                 return Stop(StopCause.BREAKPOINT, "call", self.guest.position, task.tid, pc)
             return None
@@ -321,14 +346,14 @@ class Debugger:
 
     def add_checkpoint(self) -> int:
         """Remember this position."""
-        self._may_repeat()
+        self.may_repeat()
         self._next_checkpoint += 1
         self.checkpoints[self._next_checkpoint - 1] = self.position
         return self._next_checkpoint - 1
 
     # -- values ----------------------------------------------------------------------------------------
 
-    def evaluate(self, text: str, task: Task | None = None) -> Value:
+    def evaluate(self, text: str, task: Thread | None = None) -> Value:
         """An expression in the stopped thread (or another)."""
         return evaluate(text, self.scope(task))
 
@@ -336,7 +361,7 @@ class Debugger:
         """An expression as a 64-bit number."""
         return number(self.evaluate(text))
 
-    def scope(self, task: Task | None = None) -> Scope:
+    def scope(self, task: Thread | None = None) -> Scope:
         """What names in expressions mean."""
         at = task if task is not None else self.task
 
@@ -363,7 +388,7 @@ class Debugger:
 
         return Scope(name, load, load_capability)
 
-    def peek(self, address: int, size: int, process: Process | None = None) -> bytes:
+    def peek(self, address: int, size: int, process: Program | None = None) -> bytes:
         """Memory, whatever its permissions. CommandError where nothing is mapped."""
         if size > MAX_PEEK:
             raise CommandError(f"{size:#x} bytes are more than can be shown at once")
@@ -372,7 +397,7 @@ class Debugger:
         except MemoryAbort as abort:
             raise CommandError(f"nothing is mapped at {abort.address:#x}") from None
 
-    def peek_capability(self, address: int, process: Process | None = None) -> Capability:
+    def peek_capability(self, address: int, process: Program | None = None) -> Capability:
         """The capability in memory."""
         if address % 16:
             raise CommandError(f"{address:#x} is not a multiple of 16")
@@ -381,6 +406,19 @@ class Debugger:
         except MemoryAbort as abort:
             raise CommandError(f"nothing is mapped at {abort.address:#x}") from None
         return Capability(tag, hi, lo)
+
+    def set_register(self, name: str, value: Value) -> None:
+        """Change a register; forging a capability is noted in `warnings`. CommandError for other names."""
+        self.need_process()
+        if not registers.is_register(name):
+            raise CommandError(f"there is no register '{name}'")
+        try:
+            warning = registers.write(self.task, name, value)
+        except KeyError:
+            raise CommandError(f"{name} can't be changed") from None
+        self.modified = True
+        if warning:
+            self.warnings.append(warning)
 
     def poke(self, address: int, data: bytes) -> None:
         """Change memory; tags go."""
@@ -403,6 +441,63 @@ class Debugger:
         if stop.fault is not None:
             return explain(stop.fault, lambda address: self.names.where(self.process, address))
         return stop.text
+
+
+class Debugger(DebuggerCore):
+    """The debugger of a Linux program."""
+
+    guest: LinuxGuest
+
+    def __init__(self, request: Request, options: Options | None = None) -> None:
+        super().__init__()
+        self.request = request
+        self.streams = Streams()
+        self.options = options if options is not None else Options()
+
+    @property
+    def task(self) -> Task:
+        """The thread that stopped."""
+        return self.guest.task
+
+    @property
+    def process(self) -> Process:
+        """Its process."""
+        return self.guest.task.process
+
+    @property
+    def name(self) -> str:
+        """See `DebuggerCore`."""
+        return self.process.name
+
+    def make_guest(self) -> LinuxGuest:
+        """See `DebuggerCore`."""
+        self.streams.rewind()
+        if self.layout is not None and (not hasattr(self, "guest") or self.guest.unrepeatable):
+            self.layout.write()
+        return LinuxGuest(self._maker(), self.streams)
+
+    def _maker(self) -> MakeSession:
+        options = copy.copy(self.options)
+
+        def make(engines: object, errors: object) -> Session:
+            return Session(self.request, options, errors=errors, engines=engines)  # type: ignore[arg-type]
+
+        return make
+
+    def forget(self) -> None:
+        """See `DebuggerCore`."""
+        self.streams.forget()
+
+    def may_repeat(self) -> None:
+        """See `DebuggerCore`."""
+        if self.options.real_time:
+            raise CommandError("with --real-time a run can't be repeated, so there is no way back")
+        changed = self.guest.unrepeatable
+        if changed and not self.allow_repeat and self.layout is None:
+            raise CommandError(
+                f"the program has changed files ({changed}), and going back would do that again; "
+                "--allow-repeat permits it"
+            )
 
 
 def is_call(word: int) -> bool:

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from emulator.debug.commands import Command, Needs, discover
 from emulator.debug.context import Panel
 from emulator.debug.errors import CommandError
-from emulator.debug.session import Debugger
+from emulator.debug.session import DebuggerCore
 from emulator.debug.stops import Stop, StopCause
 from emulator.debug.style import Style
 from morello_isa.errors import UserError
 
+PROMPT, BLOCK_PROMPT = "(morello) ", "        > "
+MAX_LINE = 4000
 _REPEATABLE = ("running", "back")
 
 
 class Shell:
     """One user's view of a debugger. `write` prints a line."""
 
-    def __init__(self, debugger: Debugger, write: Callable[[str], None], style: Style | None = None) -> None:
+    def __init__(
+        self, debugger: DebuggerCore, write: Callable[[str], None], style: Style | None = None
+    ) -> None:
         self.debugger = debugger
         self.style = style if style is not None else Style(False)
         self.panel = Panel(debugger, self.style)
@@ -31,17 +35,45 @@ class Shell:
         """Selected call frame."""
         self.next_memory: tuple[int, str] | None = None
         """Where `x` goes on, and its format."""
+        self.python: dict[str, object] = {}
+        """Names of the `python` command."""
+        self.depth = 0
+        """How many files are being sourced."""
         self._write = write
         self._last = ""
+        self._block: tuple[str, list[str], Callable[[list[str]], None]] | None = None
 
     def write(self, line: str = "") -> None:
         """Print a line."""
         self._write(line)
 
+    @property
+    def prompt(self) -> str:
+        """What to show before a line that is typed, or before one of a file that is sourced."""
+        if self._block is not None:
+            return BLOCK_PROMPT
+        return "+ " * self.depth or PROMPT
+
+    def collect(self, end: str, use: Callable[[list[str]], None]) -> None:
+        """Lines from now on belong to a block, up to the line `end`; then it is used."""
+        self._block = (end, [], use)
+
+    def forget_block(self) -> None:
+        """Ctrl-C while a block is typed."""
+        self._block = None
+
+    def run_lines(self, lines: Iterable[str]) -> None:
+        """Execute lines, each shown behind a prompt as if it had been typed."""
+        for line in lines:
+            if self.done:
+                return
+            if line.strip() or self._block:
+                self.write(f"{self.prompt}{line.rstrip() if self._block else line.strip()}".rstrip())
+                self.execute(line)
+
     def execute(self, line: str) -> bool:
         """Run one line; False when it failed (what was wrong is printed)."""
-        line = line.strip()
-        if not line or line.startswith("#"):
+        if self._block is None and (not line.strip() or line.lstrip().startswith("#")):
             return True
         try:
             self._execute(line)
@@ -64,6 +96,17 @@ class Shell:
         return self.execute(self._last)
 
     def _execute(self, line: str) -> None:
+        if self._block is not None:
+            end, lines, use = self._block
+            if line.strip() != end:
+                lines.append(line.rstrip())
+                return
+            self._block = None
+            use(lines)
+            return
+        line = line.strip()
+        if len(line) > MAX_LINE and not line.startswith("python"):
+            raise CommandError(f"a line of {len(line):,} characters is too long")
         name, _, arguments = line.partition(" ")
         slash = name.find("/")
         if slash > 0:

@@ -53,7 +53,7 @@ class Stop:
 class Breakpoint:
     """Stops before the instruction at any of `addresses` (none: the place is not loaded yet).
 
-    `ignore` hits are passed over first; a temporary one is deleted when it stops.
+    A temporary one is deleted when it stops.
     """
 
     number: int
@@ -63,6 +63,8 @@ class Breakpoint:
     temporary: bool = False
     hits: int = 0
     ignore: int = 0
+    """Hits that are passed over before it stops."""
+    enabled: bool = True
 
 
 class WatchKind(Enum):
@@ -90,6 +92,11 @@ class Watch:
     address: int
     size: int
     hits: int = 0
+    enabled: bool = True
+
+
+ANY = "*"
+"""In the names of a catch at run time: all of its kind."""
 
 
 class CatchKind(Enum):
@@ -108,6 +115,7 @@ class Catch:
     number: int
     kind: CatchKind
     names: frozenset[str] = frozenset()
+    enabled: bool = True
 
 
 Point = Breakpoint | Watch | Catch

@@ -5,17 +5,27 @@ from __future__ import annotations
 import io
 import os
 import select
+import stat
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from emulator.linux.handles import HostFile, Open
+from emulator.linux.status import FileStatus
 
 if TYPE_CHECKING:
     from emulator.linux.process import Task
 
 READ_CHUNK = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class StreamKind:
+    """What the program is told about a stream: the same in every run, wherever that runs."""
+
+    is_terminal: bool
+    status: FileStatus
 
 
 @dataclass
@@ -31,6 +41,16 @@ class Streams:
     """Messages about the program that were shown."""
     reads: int = 0
     consumed: int = 0
+    kinds: dict[int, StreamKind] = field(default_factory=dict)
+    """As they were in the first run."""
+
+    def kind(self, number: int) -> StreamKind:
+        """What a stream was when it was first asked."""
+        if number not in self.kinds:
+            info = os.fstat(number)
+            terminal = stat.S_ISCHR(info.st_mode) and os.isatty(number)
+            self.kinds[number] = StreamKind(terminal, FileStatus.from_host(info))
+        return self.kinds[number]
 
     def rewind(self) -> None:
         """The program starts again from the beginning, as a replay."""
@@ -44,6 +64,7 @@ class Streams:
         self.told.clear()
         self.input.clear()
         self.sizes.clear()
+        self.kinds.clear()
 
     def is_replay(self, number: int) -> bool:
         """What is written now was shown before."""
@@ -65,12 +86,31 @@ class Messages(io.StringIO):
         return len(text)
 
 
-class RecordedInput(HostFile):
+class _Stream(HostFile):
+    """A standard stream that is what it was in the first run."""
+
+    def __init__(self, streams: Streams, number: int, name: str) -> None:
+        super().__init__(number, f"/dev/{name}", 0, owned=False)
+        self._streams = streams
+        self._number = number
+        self._kind = streams.kind(number)
+
+    @property
+    def is_terminal(self) -> bool:
+        """See `OpenFile`."""
+        return self._kind.is_terminal
+
+    def status(self) -> FileStatus:
+        """See `OpenFile`."""
+        return self._kind.status
+
+
+class RecordedInput(_Stream):
     """Standard input, remembered. `wait` is called again and again while there is nothing to read."""
 
     def __init__(self, streams: Streams, wait: Callable[[Task], None]) -> None:
-        super().__init__(0, "/dev/stdin", Open.RDWR if os.isatty(0) else 0, owned=False)
-        self._streams = streams
+        super().__init__(streams, 0, "stdin")
+        self.flags = Open.RDWR if self.is_terminal else Open(0)
         self._wait = wait
 
     def read(self, task: Task, size: int) -> bytes:
@@ -92,13 +132,12 @@ class RecordedInput(HostFile):
         return data
 
 
-class ReplayedOutput(HostFile):
+class ReplayedOutput(_Stream):
     """Standard output or error: bytes that an earlier run has shown are not shown again."""
 
     def __init__(self, streams: Streams, number: int) -> None:
-        super().__init__(number, ("", "/dev/stdout", "/dev/stderr")[number], Open.WRONLY, owned=False)
-        self._streams = streams
-        self._number = number
+        super().__init__(streams, number, ("", "stdout", "stderr")[number])
+        self.flags = Open.WRONLY
 
     def write(self, task: Task, data: bytes) -> int:
         """Write what is new."""

@@ -16,8 +16,11 @@ def short(value: int | Capability) -> str:
     return f"{value:#x}"
 
 
-def full(capability: Capability, style: Style, where: str = "") -> list[str]:
-    """Every field, bounds drawn to scale, permissions by name, representable window."""
+def full(capability: Capability, style: Style, where: str = "", keys: str = "") -> list[str]:
+    """Every field, bounds drawn to scale, permissions by name, representable window.
+
+    `where` names what it points to, `keys` what can unseal it.
+    """
     bounds = capability.bounds
     place = f"  {where}" if where else ""
     if not capability.is_sealed:
@@ -51,7 +54,7 @@ def full(capability: Capability, style: Style, where: str = "") -> list[str]:
         ("permissions", f"{capability.permissions:#07x} {' '.join(names) if names else 'none'}"),
         ("lacks", " ".join(absent) if absent else "nothing"),
         ("state", "Executive" if capability.has(int(Perm.EXECUTIVE)) else "not Executive"),
-        ("sealed", seal),
+        ("sealed", f"{seal}; {keys}" if keys else seal),
         ("flags", f"{capability.flags:#04x}"),
     ]
     return [f"  {style('name', f'{name:<12}')}{text}" for name, text in rows]

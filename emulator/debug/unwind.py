@@ -18,7 +18,7 @@ from morello_isa.capability import Capability
 from morello_isa.permissions import Perm
 
 if TYPE_CHECKING:
-    from emulator.linux.process import Task
+    from emulator.debug.target import Thread
 
 MAX_FRAMES = 128
 SWITCH_RECORD = 64
@@ -43,13 +43,13 @@ class Frame:
     """The next inner frame is on the other side of a compartment boundary."""
 
 
-def frames(task: Task, names: Names) -> Iterator[Frame]:
+def frames(task: Thread, names: Names) -> Iterator[Frame]:
     """From the innermost frame outwards; ends where memory makes no sense."""
     return _Unwinder(task, names).frames()
 
 
 class _Unwinder:
-    def __init__(self, task: Task, names: Names) -> None:
+    def __init__(self, task: Thread, names: Names) -> None:
         self._task = task
         self._names = names
         self._purecap = task.process.abi.is_purecap
@@ -84,7 +84,10 @@ class _Unwinder:
         if place == 0:
             return None
         record = self._read(place)
-        if record is None or record[1].value == 0 or self._task.process.space.area(record[1].value) is None:
+        if record is None or record[1].value == 0:
+            return None
+        called = record[1].value & ~1
+        if not self._task.process.space.is_mapped(called, called + 4):
             return None
         if not frame.restricted and self._purecap and not record[1].has(_EXECUTIVE):
             # The gate's own frame: what lies above it is the stack as the compartment's entry left it.

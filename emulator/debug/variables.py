@@ -15,7 +15,7 @@ from emulator.linux.symbols import MALFORMED
 from morello_isa.capability import MASK64, Capability
 
 if TYPE_CHECKING:
-    from emulator.linux.process import Task
+    from emulator.debug.target import Thread
     from loader.elf import ElfImage
 
 _REG0, _REG31, _REGX, _FBREG = 0x50, 0x6F, 0x90, 0x91
@@ -38,7 +38,7 @@ class Variable:
     is_signed: bool
 
     def read(
-        self, task: Task, peek: Callable[[int, int], bytes], load: Callable[[int], Capability]
+        self, task: Thread, peek: Callable[[int, int], bytes], load: Callable[[int], Capability]
     ) -> int | Capability:
         """The value in the innermost frame: a capability for a pointer of purecap code."""
         wide = self.is_pointer and self.size == 16

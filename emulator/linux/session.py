@@ -29,6 +29,17 @@ HOST_ONLY = ("/proc/", "/dev/", "/sys/")
 DEFAULT_ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "HOME": "/", "TERM": "dumb"}
 
 
+@dataclass(frozen=True)
+class Recorded:
+    """What an earlier run saw of its host, to be seen again: grants as (guest path, host path, writable)."""
+
+    grants: Sequence[tuple[str, str, bool]]
+    directory: str
+    """Guest path of the working directory."""
+    place: str
+    """Guest path of the program."""
+
+
 @dataclass
 class Request:
     """What to run: a host path, arguments after argv[0], and what of the host the guest may see."""
@@ -41,6 +52,8 @@ class Request:
     libraries: Sequence[str] = ()
     """Host directories searched for shared libraries, visible read-only."""
     environment: Mapping[str, str] = field(default_factory=dict)
+    recorded: Recorded | None = None
+    """Given, it replaces what the other fields say about files."""
 
 
 def reference_engine(pe: Pe, memory: Memory, on_exception: ExceptionHandler) -> Engine:
@@ -69,6 +82,11 @@ def build_view(request: Request) -> View:
     Directories granted with `--dir` come on top, read-write.
     """
     view = View()
+    if request.recorded is not None:
+        for place, source, writable in request.recorded.grants:
+            view.grant(source, place, writable)
+        view.add_directory(request.recorded.directory)
+        return view
     if request.root is not None:
         if not Path(request.root).is_dir():
             raise UserError(f"--root {request.root} is not a directory")
@@ -133,6 +151,8 @@ class Session:
         engines: EngineFactory | None = None,
     ) -> None:
         self.errors = errors if errors is not None else sys.stderr
+        self.start: Recorded
+        """What of the host the program sees."""
         self.view = build_view(request)
         tracer = Tracer(self.errors) if trace else None
         options = options or Options()
@@ -154,9 +174,14 @@ class Session:
         process = Process(
             pid, None, AddressSpace(kernel.pool), COMPAT64, profile, table, group=pid, session=pid
         )
-        process.cwd = host_guest_path(".") if request.root is None else "/"
+        if request.recorded is not None:
+            self.start = request.recorded
+        else:
+            directory = host_guest_path(".") if request.root is None else "/"
+            grants = [(g.guest, g.host, g.writable) for g in self.view.grants]
+            self.start = Recorded(grants, directory, self._program_path(request))
+        process.cwd, place = self.start.directory, self.start.place
         kernel.add_process(process)
-        place = self._program_path(request)
         arguments = [os.fsencode(request.program), *(os.fsencode(a) for a in request.arguments)]
         environment = [
             os.fsencode(f"{k}={v}") for k, v in {**DEFAULT_ENVIRONMENT, **request.environment}.items()

@@ -268,6 +268,20 @@ class AddressSpace:
         tag = bool(self.pool.tags[at])
         return int.from_bytes(data[8:], "little"), int.from_bytes(data[:8], "little"), tag
 
+    def tagged_granules(self, start: int, limit: int) -> Iterator[int]:
+        """Addresses in [start, limit) that hold a tagged capability, ascending."""
+        for page in self._touched(start & -PAGE_SIZE, limit + PAGE_MASK & -PAGE_SIZE):
+            tags = self.pool.window(self._pages[page], True).tags
+            for index, tag in enumerate(tags):
+                address = (page << PAGE_SHIFT) + index * GRANULE
+                if tag and start <= address < limit:
+                    yield address
+
+    def regions(self, start: int, limit: int) -> Iterator[tuple[int, int, Prot, str]]:
+        """What is mapped in [start, limit): pieces with permissions and the name of their area."""
+        for area in self.overlapping(start, limit):
+            yield max(area.start, start), min(area.limit, limit), area.prot, area.name
+
     def _write_bytes(self, va: int, data: bytes, access: Access) -> None:
         if (va & PAGE_MASK) + len(data) > PAGE_SIZE:
             self.check(va, len(data), True, access)

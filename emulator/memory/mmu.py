@@ -12,7 +12,7 @@ CheckLoadTagsPermission, CheckStoreTagsPermission, AArch64_AT_S1Ex, AArch64_AT_S
 from __future__ import annotations
 
 import mmap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from emulator.faults import FaultKind, MemoryAbort, fault_status
@@ -143,6 +143,16 @@ class Mmu:
             sctlr_el2=sctlr_el2,
             has_stage2=bool(non_secure and not in_host and el <= 1),
         )
+
+    def context_at(self, el: int) -> TranslationContext:
+        """What translations at exception level `el` depend on now, for those who only look."""
+        return self._build_context(el)
+
+    def cached(self) -> Iterator[tuple[int, AccessType, Translation]]:
+        """The TLB of the present context: virtual page, kind of access, where that leads."""
+        for key, page in sorted(self._tlb.items()):
+            kind = _ACCESS_TYPES[key & ((1 << _KIND_BITS) - 1)]
+            yield key >> _KIND_BITS << 12, kind, page.translation
 
     def _context_key(self, el: int) -> tuple[object, ...]:
         """Equal keys mean equal contexts; cheaper to make than a context."""

@@ -188,6 +188,12 @@ class Translator:
         )
         return combine(first, second)
 
+    def leaf_size(self, context: TranslationContext, va: int) -> int:
+        """Bytes around `va` that one stage 1 descriptor maps. Raises MemoryAbort where none does."""
+        controls = _stage1_controls(context, va)
+        leaf = self._walk(context, controls, va, va, AccessType(), second_stage=False, s2fs1walk=False)
+        return 1 << controls.granule_bits + (3 - leaf.level) * (controls.granule_bits - 3)
+
     def first_stage(self, context: TranslationContext, va: int, access: AccessType) -> Translation:
         """Stage 1 only (flat when it is off). Spec: AArch64_FirstStageTranslateWithTag."""
         if not context.stage1_enabled:

@@ -7,6 +7,12 @@
 
 void CompartmentServiceGate(void *service_gate, void *sealed_request);
 
+#ifdef COMPARTMENT_NATIVES
+/* Native functions that are linked into the library, for modules to import from "env". */
+extern NativeSymbol compartment_natives[];
+extern const uint32_t compartment_native_count;
+#endif
+
 static void *service_gate;
 static void *sealer;
 static struct host_gate_binding binding;
@@ -27,6 +33,11 @@ bool compartment_start_runtime(void *manager_service_gate, void *manager_sealer)
     binding.gate = ask_manager;
     host_gate_init(&services, &binding);
     arguments.host_services = &services;
+#ifdef COMPARTMENT_NATIVES
+    arguments.native_module_name = "env";
+    arguments.native_symbols = compartment_natives;
+    arguments.n_native_symbols = compartment_native_count;
+#endif
     return wasm_runtime_full_init(&arguments);
 }
 

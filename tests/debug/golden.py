@@ -1,6 +1,6 @@
 """Makes the test program, and scripts with the output that they must have: golden/NAME.txt.
 
-A golden file is what `morello debug --batch` prints; its "(morello) …" lines are the script. After a change that
+A golden file is what `morello debug --batch` prints; its lines behind a prompt are the script. After a change that
 should change output: `python -m tests.debug.golden` in the repository writes them anew; read the difference.
 """
 
@@ -17,6 +17,8 @@ HERE = Path(__file__).resolve().parent
 GOLDEN = HERE / "golden"
 REPOSITORY = HERE.parents[1]
 PROMPT = "(morello) "
+PROMPTS = (PROMPT, "        > ")
+"""Before a command, and before a line of a block."""
 ARGUMENT = re.compile(r"# arguments: (.*)")
 
 
@@ -34,8 +36,24 @@ def build(folder: Path) -> Path:
     program = folder / "walk"
     assert linker.main([*objects, "-o", str(program)]) == 0
     program.chmod(0o755)
+    build_board(folder)
+    (folder / "commands").write_text("# sourced\nprint csp\nnonsense\npython print(1,\n")
+    (folder / "commands.py").write_text('def ask():\n    return machine.x[99]\n\nprint("asking")\nask()\n')
+    (folder / "itself").write_text("source itself\n")
     (folder / "walk.c").write_text((HERE / "program" / "walk.c").read_text())
     return program
+
+
+def build_board(folder: Path) -> Path:
+    """The image `board.elf` in `folder`."""
+    from guest.assembler.assembler import assemble_source
+    from loader.link import cli as linker
+
+    text = (HERE / "program" / "board.S").read_text()
+    (folder / "board.o").write_bytes(assemble_source(text, "board.S", c64=True))
+    image = folder / "board.elf"
+    assert linker.main(["--board", str(folder / "board.o"), "-o", str(image)]) == 0
+    return image
 
 
 def debug(folder: Path, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
@@ -56,7 +74,7 @@ def replay(golden: Path, folder: Path) -> str:
     """What the script of a golden file prints now."""
     lines = golden.read_text(encoding="utf-8").splitlines()
     arguments = ARGUMENT.match(lines[0]).group(1).split()
-    script = [line.removeprefix(PROMPT) for line in lines if line.startswith(PROMPT)]
+    script = [line.partition(prompt)[2] for line in lines for prompt in PROMPTS if line.startswith(prompt)]
     (folder / "script").write_text("\n".join(script) + "\n")
     done = debug(folder, "--batch", "-x", "script", *arguments)
     assert "Traceback" not in done.stderr, done.stderr

@@ -42,6 +42,7 @@ class Takes(Enum):
     PLACE = "place"
     COMMAND = "command"
     LIBRARY = "library"
+    FILE = "file"
     WORDS = "words"
 
 

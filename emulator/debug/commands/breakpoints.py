@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
+from emulator.debug.board_guest import FAULT_NAMES
+from emulator.debug.board_session import BoardDebugger
 from emulator.debug.commands import Needs, Takes, command
 from emulator.debug.errors import CommandError
 from emulator.debug.shell import Shell
@@ -40,8 +43,9 @@ def _added(shell: Shell, point: Breakpoint) -> str:
 def break_(shell: Shell, arguments: str) -> None:
     """Stop before the instruction at a place.
 
-    break PLACE [if CONDITION] [count N]: PLACE is a symbol, FILE:LINE, LINE or *ADDRESS (default: here);
-    it stops from the Nth time on that the condition holds. A place that isn't loaded yet stays pending.
+    break PLACE [if CONDITION] [count N]: PLACE is SYMBOL[+N], FILE:LINE, LINE, 0xADDRESS or *EXPRESSION
+    (default: here); it stops from the Nth time on that the condition holds. A place that isn't loaded yet
+    stays pending.
     """
     _add(shell, arguments, temporary=False)
 
@@ -66,9 +70,64 @@ def delete(shell: Shell, arguments: str) -> None:
         shell.write("all breakpoints deleted")
         return
     for word in arguments.split():
-        if not word.isdecimal():
-            raise CommandError(f"'{word}' is not a breakpoint's number")
-        shell.debugger.points.delete(int(word))
+        shell.debugger.points.delete(_number(word))
+
+
+@command("condition", category="stops", needs=Needs.NOTHING, takes=Takes.EXPRESSION)
+def condition(shell: Shell, arguments: str) -> None:
+    """Change the condition of a breakpoint.
+
+    condition NUMBER [EXPRESSION]: without an expression it always stops.
+    """
+    number, _, text = arguments.partition(" ")
+    point = shell.debugger.points.set_condition(_number(number), text.strip())
+    when = f"if {point.condition}" if point.condition else "always"
+    shell.write(f"Breakpoint {point.number} stops {when}")
+
+
+@command("ignore", category="stops", needs=Needs.NOTHING, takes=Takes.EXPRESSION)
+def ignore(shell: Shell, arguments: str) -> None:
+    """Pass over the next hits of a breakpoint.
+
+    ignore NUMBER COUNT
+    """
+    number, _, count = arguments.partition(" ")
+    point = shell.debugger.points.get(_number(number))
+    if not isinstance(point, Breakpoint) or not count.strip().isdecimal():
+        raise CommandError("ignore BREAKPOINT COUNT")
+    point.ignore = point.hits + int(count)
+    shell.write(f"Breakpoint {point.number} passes over the next {int(count):,} hits")
+
+
+@command("enable", category="stops", needs=Needs.NOTHING, takes=Takes.EXPRESSION)
+def enable(shell: Shell, arguments: str) -> None:
+    """Let breakpoints, watches and catches stop again.
+
+    enable [NUMBER…]: all without numbers.
+    """
+    _switch(shell, arguments, True)
+
+
+@command("disable", category="stops", needs=Needs.NOTHING, takes=Takes.EXPRESSION)
+def disable(shell: Shell, arguments: str) -> None:
+    """Keep breakpoints, watches and catches, but don't stop at them.
+
+    disable [NUMBER…]: all without numbers.
+    """
+    _switch(shell, arguments, False)
+
+
+def _switch(shell: Shell, arguments: str, on: bool) -> None:
+    points = shell.debugger.points
+    chosen = [points.get(_number(word)) for word in arguments.split()] if arguments else list(points)
+    for point in chosen:
+        point.enabled = on
+
+
+def _number(text: str) -> int:
+    if not text.isdecimal():
+        raise CommandError(f"'{text}' is not a breakpoint's number")
+    return int(text)
 
 
 @command("watch", category="stops", takes=Takes.EXPRESSION)
@@ -96,17 +155,20 @@ def watch(shell: Shell, arguments: str) -> None:
     words=("fault", "syscall", "compartment", "signal"),
 )
 def catch(shell: Shell, arguments: str) -> None:
-    """Stop at events: system calls, signals, crossings between compartments.
+    """Stop at events: system calls, signals, faults, crossings between compartments.
 
-    catch syscall [NAME…] | signal [NAME…] | compartment | fault: faults always stop the program, before a
-    signal is delivered.
+    catch syscall [NAME…] | signal [NAME…] | compartment | fault: a fault of a Linux program always stops it,
+    before its signal. On a board: catch fault [KIND…], before the exception is taken (all but calls and
+    interrupts; or kinds like cap-bounds, translation, irq), and catch syscall for SVC, HVC and SMC.
     """
     words = arguments.split()
     kinds = {kind.value: kind for kind in CatchKind}
     if not words or words[0] not in kinds:
         raise CommandError("catch what? fault, syscall, compartment or signal")
     kind, names = kinds[words[0]], frozenset(words[1:])
-    if kind is CatchKind.SYSCALL:
+    if isinstance(shell.debugger, BoardDebugger):
+        _check_board_names(kind, names)
+    elif kind is CatchKind.SYSCALL:
         _check_names(names, {row.name for row in TABLE.values()}, "system call")
     elif kind is CatchKind.SIGNAL:
         _check_names(names, {signal_name(n) for n in range(1, SIGNAL_MAX + 1)}, "signal")
@@ -116,7 +178,16 @@ def catch(shell: Shell, arguments: str) -> None:
     shell.write(f"Catch {point.number} of {kind.value}" + (f" {' '.join(sorted(names))}" if names else ""))
 
 
-def _check_names(names: frozenset[str], known: set[str], what: str) -> None:
+def _check_board_names(kind: CatchKind, names: frozenset[str]) -> None:
+    if kind is CatchKind.SIGNAL:
+        raise CommandError("a board has no signals; catch fault stops at exceptions")
+    if kind is CatchKind.FAULT:
+        _check_names(names, FAULT_NAMES, "kind of exception")
+    elif names:
+        raise CommandError(f"catch {kind.value} takes no names on a board")
+
+
+def _check_names(names: frozenset[str], known: Collection[str], what: str) -> None:
     for name in names:
         if name not in known:
             raise CommandError(f"there is no {what} '{name}'")

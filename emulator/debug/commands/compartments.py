@@ -5,17 +5,17 @@ from __future__ import annotations
 import posixpath
 from typing import TYPE_CHECKING
 
-from emulator.debug import registers
+from emulator.debug import linux_tables, registers
 from emulator.debug.commands import Takes, command
 from emulator.debug.commands.running import no_arguments
 from emulator.debug.errors import CommandError
+from emulator.debug.session import Debugger
 from emulator.debug.shell import Shell
 from emulator.debug.text import short, size
 from loader.compartment import capability_relocations
 from morello_isa.capability import Capability
 
 if TYPE_CHECKING:
-    from emulator.linux.loader_service import Handle
     from emulator.linux.process import LoadedImage
 
 
@@ -27,8 +27,8 @@ def compartments(shell: Shell, arguments: str) -> None:
     """
     no_arguments(arguments)
     debugger = shell.debugger
-    task, process = debugger.task, debugger.process
-    if not process.abi.is_purecap:
+    task = debugger.task
+    if isinstance(debugger, Debugger) and not debugger.process.abi.is_purecap:
         shell.write("  this program has no capabilities, so it has no compartments")
         return
     side = "Restricted" if task.pe.is_restricted else "Executive"
@@ -37,12 +37,12 @@ def compartments(shell: Shell, arguments: str) -> None:
         value = registers.read(task, name)
         if isinstance(value, Capability) and (value.value or value.hi):
             shell.write(f"  {name:<8} {short(value)}{_stack_use(name, value)}")
-    handles = process.loader.handles if process.loader is not None else {}
-    for number, handle in sorted(handles.items()):
-        _library(shell, number, handle)
-    if not handles:
-        shell.write("  no library was opened through the loader service")
-    crossings = debugger.guest.kernel.statistics.crossings + task.engine.crossings
+    if isinstance(debugger, Debugger):
+        for line in linux_tables.libraries_of_compartments(debugger):
+            shell.write(f"  {line}")
+        crossings = linux_tables.crossings(debugger)
+    else:
+        crossings = task.engine.crossings
     shell.write(f"  {crossings:,} crossings so far")
 
 
@@ -50,22 +50,6 @@ def _stack_use(name: str, value: Capability) -> str:
     if name not in ("ecsp", "rcsp") or not value.bounds.valid or not value.tag:
         return ""
     return f"  stack of {size(value.length)}, {size(value.limit - value.value)} used"
-
-
-def _library(shell: Shell, number: int, handle: Handle) -> None:
-    image = handle.item.image
-    low, high = image.span()
-    bias = handle.item.bias
-    state = "Restricted" if handle.is_restricted else "Executive"
-    shell.write(
-        f"  {number}  {posixpath.basename(handle.item.path)}  [{low + bias:#x},{high + bias:#x})  {state}"
-    )
-    lines = handle.texts[2].splitlines()
-    if lines:
-        shell.write(f"     {lines[-1]}")
-    exported = [s.name for s in image.dynamic_symbols if s.is_defined and s.is_function]
-    more = ", …" if len(exported) > 4 else ""
-    shell.write(f"     {len(exported)} exported functions: {', '.join(exported[:4])}{more}")
 
 
 @command("relocs", category="compartments", takes=Takes.LIBRARY)

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
-from emulator.debug import registers
+from emulator.debug import board_tables, linux_tables, registers
+from emulator.debug.board_session import BoardDebugger
 from emulator.debug.commands import Needs, Takes, command
 from emulator.debug.commands.compartments import compartments
+from emulator.debug.commands.running import no_arguments
 from emulator.debug.commands.values import creg, decimal
 from emulator.debug.errors import CommandError
+from emulator.debug.session import Debugger
 from emulator.debug.shell import Shell
 from emulator.debug.stops import Breakpoint, Catch, Point, Watch
-from emulator.debug.text import short, size
-from emulator.linux.process import Task
-from emulator.memory.address_space import Prot
+from emulator.debug.text import short
+
+Topic = Callable[[Shell, str], None]
 
 
 def _breakpoints(shell: Shell, _: str) -> None:
     points = list(shell.debugger.points)
     for point in points:
         hits = "" if isinstance(point, Catch) else f"  hits {point.hits}"
-        shell.write(f"  {point.number:<3} {_point(point)}{hits}")
+        state = "" if point.enabled else "  disabled"
+        shell.write(f"  {point.number:<3} {_point(point)}{hits}{state}")
     if not points:
         shell.write("  no breakpoints")
 
@@ -55,35 +59,23 @@ def _registers(shell: Shell, arguments: str) -> None:
     shell.write(f"  sp  {short(sp)}  pc {short(pc)}  nzcv {short(nzcv)}")
 
 
-def _maps(shell: Shell, _: str) -> None:
-    for area in shell.debugger.process.space.areas():
-        letters = "".join(
-            letter if area.prot & bit else "-"
-            for bit, letter in ((Prot.READ, "r"), (Prot.WRITE, "w"), (Prot.EXEC, "x"))
-        )
-        kind = "shared" if area.shared is not None else "private"
-        shell.write(
-            f"  {area.start:#x}-{area.limit:#x} {letters} {kind} {size(area.size):<9} {area.name}".rstrip()
-        )
+def _lines(
+    of_program: Callable[[Debugger], Iterable[str]], of_board: Callable[[BoardDebugger], Iterable[str]]
+) -> Topic:
+    """A topic whose lines a Linux program and a board tell each in its own way."""
 
+    def topic(shell: Shell, arguments: str) -> None:
+        no_arguments(arguments)
+        debugger = shell.debugger
+        lines: Iterable[str] = ()
+        if isinstance(debugger, Debugger):
+            lines = of_program(debugger)
+        elif isinstance(debugger, BoardDebugger):
+            lines = of_board(debugger)
+        for line in lines:
+            shell.write(f"  {line}" if not line.startswith("→") else line)
 
-def _files(shell: Shell, _: str) -> None:
-    for number, file in shell.debugger.process.descriptors:
-        name = getattr(file, "path", "") or type(file).__name__.lower()
-        shell.write(f"  {number:<3} {name}")
-
-
-def _threads(shell: Shell, _: str) -> None:
-    for task in shell.debugger.guest.kernel.tasks.values():
-        mark = "→" if task is shell.debugger.task else " "
-        where = shell.debugger.names.where(task.process, task.pe.pc)
-        shell.write(f"{mark} {task.tid}  {task.pe.pc:#x}  {where}  {_activity(task)}")
-
-
-def _activity(task: Task) -> str:
-    if task.call is not None and task.wait is not None:
-        return f"waits in {task.call.row.name}"
-    return "runs" if task.runnable else "waits"
+    return topic
 
 
 def _sysregs(shell: Shell, arguments: str) -> None:
@@ -92,14 +84,25 @@ def _sysregs(shell: Shell, arguments: str) -> None:
     rows: list[tuple[str, str]] = [
         (name, short(value)) for name, value in sorted(pe.sysregs.capabilities.items())
     ]
-    rows += [(name, f"{pe.sysregs.read(name):#x}") for name in sorted(pe.sysregs.values)]
-    known = {name for name, _ in rows}
+    names = sorted({*pe.sysregs.values, *pe.sysregs.read_hooks})
+    rows += [(name, f"{pe.sysregs.read(name):#x}") for name in names if board_tables.readable(name)]
+    if isinstance(shell.debugger, BoardDebugger):
+        rows[:0] = board_tables.state_registers(shell.debugger)
+    known = {name.upper() for name, _ in rows}
+    wanted = [name if name in known else f"C{name}" if f"C{name}" in known else name for name in wanted]
     for name in wanted:
         if name not in known:
             raise CommandError(f"there is no system register '{name}'")
     for name, text in rows:
-        if name in wanted or (not wanted and text != "0x0"):
+        if name.upper() in wanted or (not wanted and text != "0x0"):
             shell.write(f"  {shell.style('name', f'{name:<18}')} {text}")
+
+
+def _checkpoints(shell: Shell, _: str) -> None:
+    for number, position in shell.debugger.checkpoints.items():
+        shell.write(f"  {number:<3} instruction {position:,}")
+    if not shell.debugger.checkpoints:
+        shell.write("  no checkpoints")
 
 
 def _libraries(shell: Shell, _: str) -> None:
@@ -117,15 +120,18 @@ def _locals(shell: Shell, _: str) -> None:
         shell.write("  no variables with a known place here")
 
 
-TOPICS: dict[str, Callable[[Shell, str], None]] = {
+TOPICS: dict[str, Topic] = {
     "breakpoints": _breakpoints,
     "registers": _registers,
-    "maps": _maps,
-    "files": _files,
-    "threads": _threads,
+    "maps": _lines(linux_tables.maps, board_tables.maps),
+    "files": _lines(linux_tables.files, board_tables.files),
+    "threads": _lines(linux_tables.threads, board_tables.threads),
+    "tlb": _lines(linux_tables.tlb, board_tables.tlb),
+    "devices": _lines(linux_tables.devices, board_tables.devices),
     "compartments": compartments,
     "sysregs": _sysregs,
     "libraries": _libraries,
+    "checkpoints": _checkpoints,
     "locals": _locals,
 }
 
@@ -137,6 +143,7 @@ def info(shell: Shell, arguments: str) -> None:
     """Tables about the program.
 
     info breakpoints | registers [NAME…] | maps | files | threads | compartments | sysregs [NAME…] | libraries
+    tlb: translations at hand; devices: of the board; checkpoints: for restart
     locals: variables of this function, where DWARF tells their place
     """
     topic, _, rest = arguments.partition(" ")
@@ -145,6 +152,6 @@ def info(shell: Shell, arguments: str) -> None:
         found = [topic]
     if len(found) != 1:
         raise CommandError(f"info what? {', '.join(TOPICS)}")
-    if found[0] != "breakpoints":
+    if found[0] not in ("breakpoints", "checkpoints"):
         shell.debugger.need_process()
     TOPICS[found[0]](shell, rest.strip())

@@ -119,7 +119,7 @@ def until(shell: Shell, arguments: str) -> None:
         addresses = debugger.points.places(arguments)
         if not addresses:
             raise CommandError(f"there is no place '{arguments}'")
-        shell.show_stop(debugger.run_to(addresses[0], text=f"at {arguments}"))
+        shell.show_stop(debugger.run_to(addresses, text=f"at {arguments}"))
         return
     start = debugger.task.pe.pc
     function = debugger.names.function(debugger.process, start)
@@ -131,6 +131,16 @@ def until(shell: Shell, arguments: str) -> None:
     ):
         stop = debugger.step(into=False)
     shell.show_stop(stop)
+
+
+@command("context", aliases=("ctx",), category="running", needs=Needs.NOTHING)
+def context(shell: Shell, arguments: str) -> None:
+    """Show the panel of the present stop again.
+
+    context
+    """
+    no_arguments(arguments)
+    shell.show_stop(shell.debugger.stop)
 
 
 def no_arguments(arguments: str) -> None:

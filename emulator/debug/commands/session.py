@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from emulator.debug.commands import Command, Needs, Takes, command
+from emulator.debug.errors import CommandError
+from emulator.debug.saving import save
 from emulator.debug.shell import Shell
 
 
@@ -24,6 +26,19 @@ def help_(shell: Shell, arguments: str) -> None:
         shell.write(shell.style("title", category))
         for name, row in sorted(by_category[category].items()):
             shell.write(f"  {shell.style('name', f'{name:<13}')} {row.summary}")
+
+
+@command("save", category="debugger", takes=Takes.FILE)
+def save_(shell: Shell, arguments: str) -> None:
+    """Save the machine, to go on with it elsewhere.
+
+    save FILE: program, libraries and files with their contents, input so far, position, breakpoints and
+    checkpoints. `morello debug FILE` goes on, on any machine.
+    """
+    if not arguments:
+        raise CommandError("save to which file?")
+    save(shell.debugger, arguments)
+    shell.write(f"saved in {arguments}, at instruction {shell.debugger.position:,}")
 
 
 @command("quit", aliases=("q", "exit"), category="debugger", needs=Needs.NOTHING)

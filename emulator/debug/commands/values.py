@@ -7,9 +7,12 @@ from emulator.debug.commands import Takes, command
 from emulator.debug.context import register_line
 from emulator.debug.errors import CommandError
 from emulator.debug.expression import number
+from emulator.debug.reach import reach
+from emulator.debug.roots import roots_of
 from emulator.debug.shell import Shell
 from emulator.debug.text import full, short
 from morello_isa.capability import Capability
+from morello_isa.permissions import ObjectType, permission_names
 
 
 @command("creg", aliases=("cregs",), category="values", takes=Takes.EXPRESSION)
@@ -52,8 +55,22 @@ def cap(shell: Shell, arguments: str) -> None:
         raise CommandError(f"{arguments} is a number ({value:#x}); cap(ADDRESS) is the capability in memory")
     where = shell.debugger.names.where(shell.debugger.process, value.value & ~1)
     shell.write(value.describe())
-    for line in full(value, shell.style, where):
+    for line in full(value, shell.style, where, _keys(shell, value)):
         shell.write(line)
+
+
+def _keys(shell: Shell, value: Capability) -> str:
+    """Which capabilities that the thread can reach seal and unseal this one's object type."""
+    if value.otype <= ObjectType.LB:
+        return ""
+    found = reach(shell.debugger.process.space, roots_of(shell.debugger.task))
+    parts = []
+    for step in found.seals:
+        key = step.capability
+        if key.base <= value.otype < key.limit:
+            names = [n for n in permission_names(key.permissions) if n in ("Seal", "Unseal")]
+            parts.append(f"{key.describe()} in {step.place} ({', '.join(names)})")
+    return " and ".join(parts[:2]) if parts else "nothing that the thread can reach unseals it"
 
 
 @command("print", aliases=("p",), category="values", takes=Takes.EXPRESSION)
@@ -118,15 +135,7 @@ def set_(shell: Shell, arguments: str) -> None:
         else:
             debugger.poke(address, value.to_bytes(8, "little"))
         return
-    if not registers.is_register(left):
-        raise CommandError(f"there is no register '{left}'")
-    try:
-        warning = registers.write(debugger.task, left, value)
-    except KeyError:
-        raise CommandError(f"{left} can't be changed") from None
-    debugger.modified = True
-    if warning:
-        shell.write(f"warning: {warning}")
+    debugger.set_register(left, value)
 
 
 def _warn(shell: Shell, value: Capability, place: str) -> None:

@@ -17,6 +17,7 @@ from emulator.linux.signals import Sig, SignalInfo, fault_signal
 
 if TYPE_CHECKING:
     from emulator.debug.session import Debugger
+    from emulator.debug.target import Thread
     from emulator.linux.process import Task
 
 EINVAL = 22
@@ -182,11 +183,11 @@ _POINTS = (StopCause.BREAKPOINT, StopCause.WATCH, StopCause.SYSCALL, StopCause.C
 """Stops at something that the client, or its user by `monitor`, has asked for."""
 
 
-def _leaves(task: Task, start: int, limit: int) -> Observer:
+def _leaves(task: Thread, start: int, limit: int) -> Observer:
     """Stops when a thread, after one instruction at least, is outside [start, limit)."""
     before = task.pe.instructions
 
-    def observe(at: Task, pc: int, word: int) -> Stop | None:  # noqa: ARG001
+    def observe(at: Thread, pc: int, word: int) -> Stop | None:  # noqa: ARG001
         if at is not task or at.pe.instructions == before or start <= pc < limit:
             return None
         return Stop(StopCause.STEP, "stepped", at.kernel.instructions, at.tid, pc)
