@@ -1,4 +1,4 @@
-"""`morello gdbserver`: run a Linux program for a GDB that connects."""
+"""`morello gdbserver`: run a Linux program, or with --boot a board, for a GDB that connects."""
 
 from __future__ import annotations
 
@@ -10,26 +10,43 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from emulator.cli.debug import check
+from emulator.cli.debug import board_debugger, check
 from emulator.cli.run import Parser, add_options, options_of, request_of
 from morello_isa.errors import EXIT_EMULATOR_ERROR, UserError
 
 if TYPE_CHECKING:
-    from emulator.debug.session import Debugger
+    from emulator.debug.session import DebuggerCore
 
 
 def parser() -> argparse.ArgumentParser:
     """The options of `morello gdbserver`: its own, and those of `morello run`."""
     p = Parser(prog="morello gdbserver", description=__doc__, allow_abbrev=False)
-    p.add_argument("--once", action="store_true", help="end when the first connection does")
-    p.add_argument(
-        "address", metavar="[HOST:]PORT", type=_address, help="where to listen (default 127.0.0.1)"
-    )
+    _add_server_options(p)
     p.add_argument(
         "--allow-repeat", action="store_true", help="going back may repeat the program's changes to files"
     )
     add_options(p)
     return p
+
+
+def board_parser() -> argparse.ArgumentParser:
+    """The options of `morello gdbserver … --boot`: its own, and those of `morello boot`."""
+    from emulator.cli.boot import add_boot_options
+
+    p = Parser(prog="morello gdbserver", description=__doc__, allow_abbrev=False)
+    _add_server_options(p)
+    add_boot_options(p)
+    return p
+
+
+def _add_server_options(p: argparse.ArgumentParser) -> None:
+    p.add_argument("--once", action="store_true", help="end when the first connection does")
+    p.add_argument(
+        "address", metavar="[HOST:]PORT", type=_address, help="where to listen (default 127.0.0.1)"
+    )
+    p.add_argument(
+        "--boot", action="store_true", help="debug a board: IMAGE and the options of 'morello boot' follow"
+    )
 
 
 def _address(text: str) -> tuple[str, int]:
@@ -41,12 +58,18 @@ def _address(text: str) -> tuple[str, int]:
 
 def main(argv: Sequence[str]) -> int:
     """Serve until Ctrl-C, or one connection with --once; 0."""
-    arguments = parser().parse_args(argv)
-    check(arguments, "gdbserver")
-    from emulator.debug.session import Debugger
-
-    debugger = Debugger(request_of(arguments), options_of(arguments))
-    debugger.allow_repeat = arguments.allow_repeat
+    first = Parser(add_help=False, allow_abbrev=False)
+    first.add_argument("--once", action="store_true")
+    first.add_argument("--boot", action="store_true")
+    first.add_argument("rest", nargs=argparse.REMAINDER)
+    is_board = first.parse_known_args(argv)[0].boot or list(argv[1:2]) == ["--boot"]
+    debugger: DebuggerCore
+    if is_board:
+        arguments = board_parser().parse_intermixed_args(argv)
+        debugger = board_debugger(arguments)
+    else:
+        arguments = parser().parse_args(argv)
+        debugger = _program_debugger(arguments)
     debugger.start()
     host, port = arguments.address
     try:
@@ -62,7 +85,18 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def _serve(debugger: Debugger, listener: socket.socket, once: bool) -> None:
+def _program_debugger(arguments: argparse.Namespace) -> DebuggerCore:
+    check(arguments, "gdbserver")
+    if arguments.boot:
+        raise UserError("gdbserver: --boot comes right before or after PORT", EXIT_EMULATOR_ERROR)
+    from emulator.debug.session import Debugger
+
+    debugger = Debugger(request_of(arguments), options_of(arguments))
+    debugger.allow_repeat = arguments.allow_repeat
+    return debugger
+
+
+def _serve(debugger: DebuggerCore, listener: socket.socket, once: bool) -> None:
     """One client after the other."""
     from emulator.debug.rsp.server import End, Server
 
@@ -81,7 +115,7 @@ def _serve(debugger: Debugger, listener: socket.socket, once: bool) -> None:
             debugger.start()
 
 
-def _run_alone(debugger: Debugger, listener: socket.socket, once: bool) -> None:
+def _run_alone(debugger: DebuggerCore, listener: socket.socket, once: bool) -> None:
     """After a detach the program goes on; a new client stops it where it then is."""
     from emulator.debug.guest import Plan
 

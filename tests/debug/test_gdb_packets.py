@@ -294,6 +294,8 @@ def test_wrong_options(run_morello: RunMorello) -> None:
         (("nothing", "walk"), "not [HOST:]PORT"),
         (("99999", "walk"), "not [HOST:]PORT"),
         (("0", "does-not-exist"), "does not exist"),
+        (("0", "--boot", "does-not-exist"), "does-not-exist"),
+        (("0", "--root", ".", "--boot", "walk"), "--boot"),
         (("203.0.113.1:9", "images/iwasm"), "can't listen on 203.0.113.1:9"),
     ):
         done = run_morello("gdbserver", *arguments)

@@ -314,6 +314,55 @@ def test_extended_remote(serve: Serve, programs: Path) -> None:
     assert "closed" not in out
 
 
+def test_a_board(serve: Serve, tmp_path: Path, run_morello: RunMorello) -> None:
+    """The example image at EL3: breakpoints, a fault's handler, back over an interrupt."""
+    example = REPOSITORY / "guest" / "examples" / "baremetal"
+    for name in ("start.S", "main.c"):
+        (tmp_path / name).write_text((example / name).read_text())
+    done = run_morello(
+        *(
+            "cc",
+            "-g",
+            "-O1",
+            "-ffreestanding",
+            "-nostdlib",
+            "--board",
+            "start.S",
+            "main.c",
+            "-o",
+            "hello.elf",
+        ),
+        **_inside(tmp_path),
+    )
+    assert done.returncode == 0, done.stderr
+    server = serve(tmp_path, "--boot", "--board", "morello", "hello.elf")
+    out = run_gdb(
+        tmp_path,
+        server.port,
+        *("break main", "continue", "next", "info registers cpsr", "info threads", "break fault", "continue"),
+        *("backtrace", "monitor info sysregs ESR_EL3", "watch interrupts", "reverse-continue", "delete"),
+        "continue",
+    )
+    _contains(
+        out,
+        "Reading symbols from target:",
+        "Breakpoint 1, main",
+        "uart = device",
+        "C64 ",
+        "EL=3 ]",
+        "(EL3, C64) main",
+        "Breakpoint 2, fault",
+        "#1  0x",
+        "ESR_EL3            0x9600006a",
+        "Old value = 1",
+        "New value = 0",
+        "in interrupt () at main.c",
+        "exited normally",
+    )
+    written = server.end()[0]
+    assert written.count("hello from the board") == 1, "what was shown isn't shown again"
+
+
 def test_the_machine_interface(serve: Serve, programs: Path) -> None:
     """What VS Code's and Visual Studio's launch configurations in docs/debugging.md make GDB do."""
     port = serve(programs, "./list").port

@@ -10,8 +10,9 @@ from emulator.debug.rsp import registers
 from emulator.debug.rsp.packets import PacketError, hexadecimal
 
 if TYPE_CHECKING:
-    from emulator.debug.session import Debugger
-    from emulator.linux.process import Process, Task
+    from emulator.debug.rsp.inferior import Inferior
+    from emulator.debug.session import DebuggerCore
+    from emulator.debug.target import Thread
 
 ESRCH = 3
 ANY = 0
@@ -22,7 +23,8 @@ ANY = 0
 class Client:
     """State of a connection. `features` are what the client says it supports, without their `+`."""
 
-    debugger: Debugger
+    debugger: DebuggerCore
+    inferior: Inferior
     features: frozenset[str] = frozenset()
     passed_signals: frozenset[int] = frozenset()
     """Linux signals that the program gets without a stop (QPassSignals)."""
@@ -35,43 +37,30 @@ class Client:
     odd: int | None = None
     """Number of a thread that has stopped at a breakpoint with an odd address; its PC is shown as that."""
 
-    def tasks(self) -> Iterator[Task]:
-        """Threads of the first process, in the order of their numbers. Its children are not debugged."""
-        debugger = self.debugger
-        if debugger.stop.is_end:
-            return
-        for task in debugger.guest.kernel.tasks.values():
-            if task.alive and task.process is self.process:
-                yield task
+    def tasks(self) -> Iterator[Thread]:
+        """Threads, in the order of their numbers; none after the end."""
+        if not self.debugger.stop.is_end:
+            yield from self.inferior.threads()
 
-    def current(self) -> Task:
-        """The thread that stopped; the first one when it was a child's. PacketError when there is none."""
-        if self.debugger.stop.is_end:
+    def current(self) -> Thread:
+        """The thread that stopped; the first one when it was another process's. PacketError without any."""
+        tasks = list(self.tasks())
+        if not tasks:
             raise PacketError(ESRCH)
-        stopped = self.debugger.task
-        if stopped.process is self.process:
-            return stopped
-        return next(self.tasks())
-
-    @property
-    def process(self) -> Process:
-        """The process that is debugged: the first one."""
-        first = self.debugger.guest.kernel.first
-        assert first is not None
-        return first
+        return next((task for task in tasks if task is self.debugger.task), tasks[0])
 
     @property
     def is_multiprocess(self) -> bool:
         """Thread ids have the form `pPID.TID`."""
         return "multiprocess" in self.features
 
-    def task(self) -> Task:
+    def task(self) -> Thread:
         """The selected thread. PacketError when there is none."""
         if self.selected is None:
             return self.current()
         return self._numbered(self.selected)
 
-    def _numbered(self, number: int) -> Task:
+    def _numbered(self, number: int) -> Thread:
         for task in self.tasks():
             if task.tid == number:
                 return task
@@ -89,9 +78,9 @@ class Client:
             return bytes((data[0] | 1,)) + data[1:]
         return data
 
-    def name(self, task: Task) -> str:
+    def name(self, task: Thread) -> str:
         """The id of a thread."""
-        return f"p{task.process.pid:x}.{task.tid:x}" if self.is_multiprocess else f"{task.tid:x}"
+        return f"p{self.inferior.pid:x}.{task.tid:x}" if self.is_multiprocess else f"{task.tid:x}"
 
     def parse(self, text: str) -> int | None:
         """Thread number of an id: ANY, or None for all threads (-1). ValueError."""
@@ -102,7 +91,7 @@ class Client:
             return hexadecimal(thread) if hexadecimal(process) or thread != "0" else ANY
         return None if text == "-1" else hexadecimal(text)
 
-    def find(self, text: str) -> Task | None:
+    def find(self, text: str) -> Thread | None:
         """The thread of an id; the one that stopped for ANY; None for all threads. PacketError."""
         number = self.parse(text)
         if number is None:

@@ -12,11 +12,10 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from emulator.debug.rsp.debug_copy import debug_copy
-from emulator.debug.rsp.objects import path_of
 from emulator.debug.rsp.packets import PACKET_SIZE, escape, hexadecimal
 
 if TYPE_CHECKING:
-    from emulator.debug.session import Debugger
+    from emulator.debug.rsp.inferior import Inferior
 
 # Error numbers and flags of the File-I/O protocol, which are not the system's.
 _ENOENT, _EBADF, _EACCES, _EINVAL, _EROFS = 2, 9, 13, 22, 30
@@ -28,8 +27,8 @@ _MAX_OPEN = 256
 class Files:
     """Open files of one client."""
 
-    def __init__(self, debugger: Debugger) -> None:
-        self._debugger = debugger
+    def __init__(self, inferior: Inferior) -> None:
+        self._inferior = inferior
         self._open: dict[int, bytes] = {}
         self._copies: dict[str, tuple[object, bytes]] = {}
         self._operations: Mapping[str, Callable[[list[str]], bytes]] = {
@@ -62,11 +61,10 @@ class Files:
 
     def _contents(self, path: str) -> bytes | None:
         """The copy of an image; also of one that a process had before it ended."""
-        for process in self._debugger.guest.kernel.processes.values():
-            for loaded in process.images:
-                known = self._copies.get(path)
-                if path_of(process, loaded) == path and (known is None or known[0] is not loaded.image):
-                    self._copies[path] = loaded.image, debug_copy(loaded.image)
+        for name, loaded in self._inferior.images():
+            known = self._copies.get(path)
+            if name == path and (known is None or known[0] is not loaded.image):
+                self._copies[path] = loaded.image, debug_copy(loaded.image)
         found = self._copies.get(path)
         return found[1] if found is not None else None
 

@@ -9,7 +9,7 @@ from emulator.debug.rsp.packets import hexadecimal
 from emulator.debug.stops import Stop, StopCause, WatchKind
 
 if TYPE_CHECKING:
-    from emulator.debug.session import Debugger
+    from emulator.debug.session import DebuggerCore
 
 SOFTWARE, HARDWARE = 0, 1
 _WATCHES = {
@@ -24,7 +24,7 @@ Key = tuple[int, int, int]
 class Inserted:
     """The table; its rows are points of the debugger."""
 
-    def __init__(self, debugger: Debugger, client: Client) -> None:
+    def __init__(self, debugger: DebuggerCore, client: Client) -> None:
         self._debugger = debugger
         self._client = client
         self._numbers: dict[Key, int] = {}

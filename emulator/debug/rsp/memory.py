@@ -15,8 +15,8 @@ from emulator.faults import MemoryAbort
 from emulator.memory.interface import GRANULE, PAGE_SIZE
 
 if TYPE_CHECKING:
-    from emulator.debug.session import Debugger
-    from emulator.memory.address_space import AddressSpace
+    from emulator.debug.session import DebuggerCore
+    from emulator.debug.target import Space
 
 EFAULT, EINVAL = 14, 22
 CAPABILITY_TAGS = 2
@@ -26,7 +26,7 @@ CAPABILITY_TAGS = 2
 class MemoryAccess:
     """Of the client's selected thread."""
 
-    def __init__(self, debugger: Debugger, client: Client) -> None:
+    def __init__(self, debugger: DebuggerCore, client: Client) -> None:
         self._debugger = debugger
         self._client = client
 
@@ -72,10 +72,10 @@ class MemoryAccess:
 
     def _changed(self) -> None:
         self._debugger.modified = True
-        for task in self._debugger.guest.kernel.tasks.values():
+        for task in self._debugger.guest.threads():
             task.engine.forget_code()
 
-    def _space(self) -> AddressSpace:
+    def _space(self) -> Space:
         return self._client.task().process.space
 
     # -- capabilities ----------------------------------------------------------------------------------

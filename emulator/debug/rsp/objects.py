@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import posixpath
 from typing import TYPE_CHECKING
-from xml.sax.saxutils import quoteattr
+from xml.sax.saxutils import escape, quoteattr
 
 from emulator.faults import MemoryAbort
 from emulator.linux.signals import SignalInfo, fault_signal
@@ -16,10 +16,11 @@ from emulator.memory.interface import GRANULE
 from loader.elf_constants import DT, PT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from emulator.debug.stops import Stop
-    from emulator.linux.process import LoadedImage, Process, Task
+    from emulator.debug.target import Program
+    from emulator.linux.process import LoadedImage, Process
 
 USER_SPACE = 1 << 48
 _MAX_LIBRARIES = 1000
@@ -47,21 +48,13 @@ def auxv(process: Process) -> bytes:
     )
 
 
-def threads(tasks: Iterator[tuple[str, Task]]) -> bytes:
-    """Threads with their protocol ids."""
-    rows = "".join(
-        f"<thread id={quoteattr(identifier)} name={quoteattr(task.name)}>{activity(task)}</thread>\n"
-        for identifier, task in tasks
+def threads(rows: Iterable[tuple[str, str, str]]) -> bytes:
+    """Threads: their ids in the protocol, names and what they do."""
+    body = "".join(
+        f"<thread id={quoteattr(identifier)} name={quoteattr(name)}>{escape(activity)}</thread>\n"
+        for identifier, name, activity in rows
     )
-    return f'<?xml version="1.0"?>\n<threads>\n{rows}</threads>\n'.encode()
-
-
-def activity(task: Task) -> str:
-    """What a thread does, for `info threads`."""
-    if task.call is not None and task.wait is not None:
-        return f"waits in {task.call.row.name}"
-    side = "Restricted" if task.pe.is_restricted else "Executive"
-    return f"{'C64' if task.pe.pstate.c64 else 'A64'}, {side}"
+    return f'<?xml version="1.0"?>\n<threads>\n{body}</threads>\n'.encode()
 
 
 def libraries(process: Process) -> bytes:
@@ -141,7 +134,7 @@ def _string(process: Process, address: int) -> str:
     return data.partition(b"\0")[0].decode(errors="replace")
 
 
-def capability(process: Process, address: int) -> bytes:
+def capability(process: Program, address: int) -> bytes:
     """The tag as one byte, and the 16 bytes of the granule. MemoryAbort, ValueError."""
     if address % GRANULE:
         raise ValueError(f"{address:#x} is not a multiple of {GRANULE}")

@@ -16,7 +16,7 @@ from morello_isa.capability import Capability
 from morello_isa.permissions import Perm
 
 if TYPE_CHECKING:
-    from emulator.linux.process import Task
+    from emulator.debug.target import Thread
 
 _GENERAL = tuple(f"c{n}" for n in range(31))
 _OTHERS = ("ddc", "ctpidr", "rcsp", "rddc", "rctpidr", "cid")
@@ -83,7 +83,7 @@ _SLOTS = {"fpsr": FPSR_SLOT, "fpcr": FPCR_SLOT}
 _SYSTEM_NAMES = {"cctlr": "CCTLR_EL0", **{name.lower(): name for name in SYSTEM}}
 
 
-def target_xml() -> str:
+def target_xml(is_linux: bool) -> str:
     """The target description."""
     features = {CORE: _CORE_TYPES, FPU: _FPU_TYPES, CAPABILITY: "", TLS: "", SYSTEM_FEATURE: ""}
     for number, row in enumerate(ROWS):
@@ -95,16 +95,16 @@ def target_xml() -> str:
     return (
         '<?xml version="1.0"?>\n<!DOCTYPE target SYSTEM "gdb-target.dtd">\n'
         f'<target version="1.0">\n<architecture>aarch64</architecture>\n'
-        f"<osabi>GNU/Linux</osabi>\n{body}</target>\n"
+        f"{'<osabi>GNU/Linux</osabi>' if is_linux else ''}\n{body}</target>\n"
     )
 
 
-def read(task: Task, row: Row) -> bytes:
+def read(task: Thread, row: Row) -> bytes:
     """The register, little-endian."""
     return _value(task, row).to_bytes(row.bits // 8, "little")
 
 
-def _value(task: Task, row: Row) -> int:
+def _value(task: Thread, row: Row) -> int:
     pe = task.pe
     if row.name == "cpsr":
         return pe.pstate.to_spsr(pe.nzcv)
@@ -131,7 +131,7 @@ def _link(link: Capability) -> int:
     return link.value & ~1 if link.tag and link.has(_EXECUTE) else link.value
 
 
-def write(task: Task, row: Row, data: bytes) -> None:
+def write(task: Thread, row: Row, data: bytes) -> None:
     """Change a register. A changed capability register loses its tag; `tag_map` can only clear tags.
 
     ValueError for registers that can only be read, and for too few bytes.

@@ -16,9 +16,8 @@ from emulator.debug.stops import Stop, StopCause
 from emulator.linux.signals import Sig, SignalInfo, fault_signal
 
 if TYPE_CHECKING:
-    from emulator.debug.session import Debugger
+    from emulator.debug.session import DebuggerCore
     from emulator.debug.target import Thread
-    from emulator.linux.process import Task
 
 EINVAL = 22
 _EXPEDITED = (registers.NUMBERS["sp"], registers.NUMBERS["pc"])
@@ -58,7 +57,7 @@ class Running:
     """Runs the guest for one client."""
 
     def __init__(
-        self, debugger: Debugger, client: Client, inserted: Inserted, tell: Callable[[str], None]
+        self, debugger: DebuggerCore, client: Client, inserted: Inserted, tell: Callable[[str], None]
     ) -> None:
         self._debugger = debugger
         self._client = client
@@ -92,13 +91,13 @@ class Running:
         return info.number not in self._client.passed_signals and info.number != Sig.SIGKILL
 
     @staticmethod
-    def _step(plan: Plan, task: Task, action: Action) -> None:
+    def _step(plan: Plan, task: Thread, action: Action) -> None:
         if action.within is None:
             plan.stepping, plan.steps = task, 1
         else:
             plan.observers.append(_leaves(task, *action.within))
 
-    def _signals(self, plan: Plan, chosen: list[tuple[Action, Task | None]]) -> None:
+    def _signals(self, plan: Plan, chosen: list[tuple[Action, Thread | None]]) -> None:
         """Deliver, drop or replace the signal at which the guest stopped."""
         debugger, stop = self._debugger, self._debugger.stop
         if stop.fault is not None:
@@ -114,7 +113,7 @@ class Running:
         debugger.modified = True
         plan.deliver = False
         if wanted is not None:
-            debugger.guest.kernel.signals.send_to_task(current, wanted)
+            self._client.inferior.send_signal(current, wanted)
 
     # -- backwards -------------------------------------------------------------------------------------
 
@@ -157,10 +156,10 @@ class Running:
         return self._trap(reason)
 
     def _images(self) -> str:
-        process = self._client.process
-        if process.executable != self._client.executable and "exec-events" in self._client.features:
-            self._client.executable = process.executable
-            return f"exec:{process.executable.encode(errors='surrogateescape').hex()};"
+        path = self._client.inferior.executable
+        if path != self._client.executable and "exec-events" in self._client.features:
+            self._client.executable = path
+            return f"exec:{path.encode(errors='surrogateescape').hex()};"
         return "library:;"
 
     def _trap(self, reason: str, signal: int = TRAP) -> bytes:
@@ -171,7 +170,7 @@ class Running:
         return f"T{signal:02x}{values}thread:{self._client.name(task)};{reason}".encode()
 
     def _end(self, stop: Stop) -> bytes:
-        process = f";process:{self._client.process.pid:x}" if self._client.is_multiprocess else ""
+        process = f";process:{self._client.inferior.pid:x}" if self._client.is_multiprocess else ""
         if stop.cause is StopCause.FAILED:
             self._tell(f"morello: {stop.text}\n")
         if stop.signal:

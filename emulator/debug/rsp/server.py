@@ -11,6 +11,7 @@ from emulator.debug.errors import CommandError
 from emulator.debug.rsp import objects, registers
 from emulator.debug.rsp.client import ESRCH, Client
 from emulator.debug.rsp.files import Files
+from emulator.debug.rsp.inferior import inferior_of
 from emulator.debug.rsp.inserted import Inserted
 from emulator.debug.rsp.memory import MemoryAccess
 from emulator.debug.rsp.packets import (
@@ -25,7 +26,7 @@ from emulator.debug.rsp.packets import (
 )
 from emulator.debug.rsp.running import EINVAL, Action, Running, parse_actions
 from emulator.debug.rsp.signals import from_gdb
-from emulator.debug.session import Debugger
+from emulator.debug.session import DebuggerCore
 from emulator.debug.shell import Shell
 from emulator.faults import MemoryAbort
 from morello_isa.errors import UserError
@@ -57,7 +58,7 @@ class End(Enum):
 class Server:
     """Speaks for a started debugger."""
 
-    def __init__(self, debugger: Debugger) -> None:
+    def __init__(self, debugger: DebuggerCore) -> None:
         self.debugger = debugger
         self._connection: Connection
         self._client: Client
@@ -116,14 +117,14 @@ class Server:
         """One client, until it detaches, kills the program or is gone."""
         debugger = self.debugger
         connection = self._connection = Connection(link)
-        client = self._client = Client(debugger)
-        client.executable = client.process.executable
-        self._files = Files(debugger)
+        client = self._client = Client(debugger, inferior_of(debugger))
+        client.executable = client.inferior.executable
+        self._files = Files(client.inferior)
         self._memory = MemoryAccess(debugger, client)
         self._inserted = Inserted(debugger, client)
         self._running = Running(debugger, client, self._inserted, self._tell)
         self._end = None
-        debugger.only_process = client.process.pid
+        debugger.only_process = client.inferior.pid
         debugger.poll = debugger.guest.poll = connection.interrupted
         try:
             while self._end is None:
@@ -184,10 +185,10 @@ class Server:
     def _restart(self, arguments: list[str]) -> None:
         """Load the program again, with other arguments if there are any. UserError."""
         if arguments:
-            self.debugger.request.arguments = arguments
+            self._client.inferior.set_arguments(arguments)
         self.debugger.start()
         self._client.moves()
-        self._client.executable = self._client.process.executable
+        self._client.executable = self._client.inferior.executable
 
     # -- threads -----------------------------------------------------------------------------------------
 
@@ -209,7 +210,7 @@ class Server:
         task = self._client.find(text)
         if task is None:
             raise PacketError(ESRCH)
-        return objects.activity(task).encode().hex().encode()
+        return self._client.inferior.activity(task).encode().hex().encode()
 
     # -- registers ---------------------------------------------------------------------------------------
 
@@ -304,24 +305,23 @@ class Server:
         if kind == "features":
             if annex != "target.xml":
                 raise PacketError(0)
-            return registers.target_xml().encode()
-        if kind == "memory-map":
-            return objects.memory_map()
+            return registers.target_xml(self._client.inferior.is_linux).encode()
         client = self._client
+        inferior = client.inferior
         if kind == "threads":
-            return objects.threads((client.name(task), task) for task in client.tasks())
-        process = client.task().process
+            name = inferior.program.name
+            return objects.threads((client.name(t), name, inferior.activity(t)) for t in client.tasks())
+        program = client.task().process
         if kind == "exec-file":
-            if annex:
-                process = self.debugger.guest.kernel.processes[hexadecimal(annex)]
-            return process.executable.encode(errors="surrogateescape")
-        if kind == "auxv":
-            return objects.auxv(process)
-        if kind == "libraries-svr4":
-            return objects.libraries(process)
+            return inferior.executable.encode(errors="surrogateescape")
         if kind == "siginfo":
             return objects.signal_information(self.debugger.stop)
-        return objects.capability(process, hexadecimal(annex))
+        if kind == "capa":
+            return objects.capability(program, hexadecimal(annex))
+        found = inferior.object(kind)
+        if found is None:
+            raise PacketError(0)
+        return found
 
     def _monitor(self, text: str) -> bytes:
         """A line of the debugger's own commands; those that run the program are GDB's business."""
