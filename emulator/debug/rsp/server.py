@@ -134,7 +134,7 @@ class Server:
         except DisconnectedError:
             self._end = self._end or End.LOST
         finally:
-            debugger.poll = debugger.guest.poll = None
+            debugger.poll = debugger.guest.poll = debugger.only_process = None
             debugger.points.clear()
         return self._end
 
