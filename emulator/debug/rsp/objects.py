@@ -51,7 +51,7 @@ def auxv(process: Process) -> bytes:
 def threads(rows: Iterable[tuple[str, str, str]]) -> bytes:
     """Threads: their ids in the protocol, names and what they do."""
     body = "".join(
-        f"<thread id={quoteattr(identifier)} name={quoteattr(name)}>{escape(activity)}</thread>\n"
+        f"<thread id={quoteattr(identifier)} name={_attribute(name)}>{escape(activity)}</thread>\n"
         for identifier, name, activity in rows
     )
     return f'<?xml version="1.0"?>\n<threads>\n{body}</threads>\n'.encode()
@@ -72,10 +72,15 @@ def libraries(process: Process) -> bytes:
     main_lm = _dynamic_address(main) if main is not None else 0
     attribute = f' main-lm="{main_lm:#x}"' if main_lm else ""
     body = "".join(
-        f'<library name={quoteattr(name)} lmid="0x0" lm="{lm:#x}" l_addr="{bias:#x}" l_ld="{dynamic:#x}"/>\n'
+        f'<library name={_attribute(name)} lmid="0x0" lm="{lm:#x}" l_addr="{bias:#x}" l_ld="{dynamic:#x}"/>\n'
         for name, lm, bias, dynamic in rows
     )
     return f'<library-list-svr4 version="1.0"{attribute}>\n{body}</library-list-svr4>\n'.encode()
+
+
+def _attribute(text: str) -> str:
+    """Text in an attribute; XML has no control characters."""
+    return quoteattr("".join(letter if letter.isprintable() else "?" for letter in text))
 
 
 def path_of(process: Process, image: LoadedImage) -> str:
