@@ -6,9 +6,11 @@ it is stopped. What to stop at is in `Plan`, which the debugger replaces before 
 
 from __future__ import annotations
 
+import contextlib
+import signal
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -117,15 +119,16 @@ class Guest(ABC):
 
     def start(self) -> None:
         """Load the program; returns before its first instruction. Raises UserError."""
-        self._thread.start()
-        self._paused.acquire()
+        with self._ctrl_c_interrupts():
+            self._thread.start()
+            self._paused.acquire()
         if self.error is not None:
             raise self.error
         if self.stop.is_end:
             raise UserError(self.stop.text, self.stop.status)
 
     def resume(self, plan: Plan) -> Stop:
-        """Run until the plan says stop. KeyboardInterrupt asks the guest to stop soon."""
+        """Run until the plan says stop. Ctrl-C asks the guest to stop soon."""
         if self.stop.is_end:
             return self.stop
         self.plan = plan
@@ -137,21 +140,33 @@ class Guest(ABC):
             engine.was_restricted = engine.pe.is_restricted
         if plan.stepping is not None and isinstance(plan.stepping.engine, DebugEngine):
             engine = plan.stepping.engine
-            # An instruction that faulted or calls the system was counted, but is still to be finished, unless
-            # it is to be executed again.
-            begun = self.position - self.stop.position if self.task is plan.stepping and plan.deliver else 0
+            # Taking an exception is the step of the instruction that raised it, which was counted already,
+            # unless it is to be executed again.
+            is_inside = self.stop.cause in (StopCause.FAULT, StopCause.SYSCALL)
+            is_counted = plan.deliver and (is_inside or self.position > self.stop.position)
+            begun = int(is_counted) if self.task is plan.stepping else 0
             engine.stop_at = engine.pe.instructions + plan.steps - begun
-        released = False
-        while True:
-            try:
-                if not released:
-                    released = True
-                    self._resume.release()
-                if self._paused.acquire(timeout=POLL_SECONDS if self.poll is not None else None):
-                    return self.stop
+        with self._ctrl_c_interrupts():
+            self._resume.release()
+            while not self._paused.acquire(timeout=POLL_SECONDS if self.poll is not None else None):
                 self.interrupted |= self.poll is not None and self.poll()
-            except KeyboardInterrupt:
-                self.interrupted = True
+        return self.stop
+
+    @contextlib.contextmanager
+    def _ctrl_c_interrupts(self) -> Iterator[None]:
+        """While the guest runs, SIGINT asks it to stop; an exception must not leave it running unattended."""
+        usual = signal.getsignal(signal.SIGINT)
+        if threading.current_thread() is not threading.main_thread() or usual is None:
+            yield
+            return
+        signal.signal(signal.SIGINT, self._interrupt)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, usual)
+
+    def _interrupt(self, number: int, frame: object) -> None:  # noqa: ARG002
+        self.interrupted = True
 
     def abandon(self) -> None:
         """End the thread; the guest executes nothing any more."""
@@ -182,10 +197,10 @@ class Guest(ABC):
         cause: StopCause,
         text: str,
         fault: PeFault | None = None,
-        signal: int = 0,
+        number: int = 0,
     ) -> None:
-        """Stop and wait. Called in the guest's thread."""
-        self.pause_with(Stop(cause, text, self._position(cause), task.tid, task.pe.pc, fault, signal), task)
+        """Stop and wait; `number` is that of a signal. Called in the guest's thread."""
+        self.pause_with(Stop(cause, text, self._position(cause), task.tid, task.pe.pc, fault, number), task)
 
     def _position(self, cause: StopCause) -> int:
         """The instruction that faulted or calls the system was counted but hasn't done anything yet."""

@@ -169,5 +169,5 @@ class LinuxGuest(Guest):
             caught = plan.at_signal(info)
         if not caught or not self.concerns(task):
             return True
-        self.pause(task, StopCause.SIGNAL, f"signal {name}", signal=info.number)
+        self.pause(task, StopCause.SIGNAL, f"signal {name}", number=info.number)
         return self.plan.deliver

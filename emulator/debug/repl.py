@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,18 +43,42 @@ def interact(shell: Shell) -> None:
         completer=Adapter(),
         complete_while_typing=False,
     )
-    while not shell.done:
-        try:
-            line = session.prompt(shell.prompt)
-        except KeyboardInterrupt:
-            shell.forget_block()
-            continue
-        except EOFError:
-            return
-        if line.strip() or shell.prompt != PROMPT:
-            shell.execute(line)
-        else:
-            shell.repeat()
+    ctrl_c = CtrlC()
+    usual = signal.signal(signal.SIGINT, ctrl_c)
+    try:
+        while not shell.done:
+            try:
+                line = session.prompt(shell.prompt)
+                ctrl_c.armed = True
+                try:
+                    if line.strip() or shell.prompt != PROMPT:
+                        shell.execute(line)
+                    else:
+                        shell.repeat()
+                finally:
+                    ctrl_c.armed = False
+            except KeyboardInterrupt:
+                shell.forget_block()
+            except EOFError:
+                return
+    finally:
+        signal.signal(signal.SIGINT, usual)
+
+
+class CtrlC:
+    """A handler of SIGINT that raises KeyboardInterrupt once for each command, however often it is pressed.
+
+    Between two commands there is nothing to stop.
+    """
+
+    def __init__(self) -> None:
+        self.armed = False
+
+    def __call__(self, number: int, frame: object) -> None:  # noqa: ARG002
+        """SIGINT has come."""
+        if self.armed:
+            self.armed = False
+            raise KeyboardInterrupt
 
 
 def history_file() -> Path | None:

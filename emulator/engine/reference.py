@@ -123,6 +123,7 @@ class ReferenceEngine:
                 pe.waiting = False
                 if interrupt is not None:
                     self.on_exception(pe, interrupt)
+                    continue
             if pe.waiting:
                 pe.waiting = False
                 return StopReason(StopKind.IDLE)
