@@ -108,7 +108,7 @@ class BoardGuest(Guest):
         text = f"{text} (status {status})" if text else f"exited with status {status}"
         return Stop(StopCause.EXITED, text, self.position, self.task.tid, self.task.pe.pc, status=status)
 
-    def exception(self, engine: DebugEngine, fault: PeFault) -> None:  # noqa: ARG002
+    def exception(self, engine: DebugEngine, fault: PeFault) -> bool:  # noqa: ARG002
         """See `Controller`."""
         kind, plan = fault.kind, self.plan
         if kind in CALLS and (plan.stop_at_faults or CatchKind.SYSCALL in plan.catches):
@@ -119,6 +119,7 @@ class BoardGuest(Guest):
             position = self.position - (kind not in INTERRUPTS)
             stop = Stop(StopCause.FAULT, sentence, position, self.task.tid, fault.pc, fault)
             self.pause_with(stop, self.task)
+        return True
 
     def _is_wanted(self, kind: FaultKind) -> bool:
         names = self.plan.catches.get(CatchKind.FAULT)

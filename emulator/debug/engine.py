@@ -42,8 +42,8 @@ class Controller(Protocol):
     def before_instruction(self, engine: DebugEngine, pc: int, word: int) -> None:
         """Called before each instruction while `observing`."""
 
-    def exception(self, engine: DebugEngine, fault: PeFault) -> None:
-        """A fault or system call, before anything is done about it."""
+    def exception(self, engine: DebugEngine, fault: PeFault) -> bool:
+        """A fault or system call, before anything is done about it; False: nothing shall be."""
 
     def after_exception(self, engine: DebugEngine, fault: PeFault) -> None:
         """The personality has acted on it."""
@@ -123,6 +123,6 @@ class DebugEngine(ReferenceEngine):
         self.controller.before_instruction(self, pc, word)
 
     def _exception(self, pe: Pe, fault: PeFault) -> None:
-        self.controller.exception(self, fault)
-        self._personality(pe, fault)
+        if self.controller.exception(self, fault):
+            self._personality(pe, fault)
         self.controller.after_exception(self, fault)

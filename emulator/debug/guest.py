@@ -12,6 +12,7 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from emulator.debug.engine import DebugEngine
 from emulator.debug.stops import CatchKind, Stop, StopCause
@@ -19,6 +20,9 @@ from emulator.debug.target import Thread
 from emulator.explain import explain
 from emulator.faults import PeFault
 from morello_isa.errors import EXIT_EMULATOR_ERROR, UserError
+
+if TYPE_CHECKING:
+    from emulator.linux.signals import SignalInfo
 
 POLL_SECONDS = 0.05
 LONGEST_RUN = 20_000
@@ -47,6 +51,14 @@ class Plan:
     stepping: Thread | None = None
     steps: int = 0
     stop_at_faults: bool = True
+    stop_at_images: bool = False
+    """Stop when a process has loaded a library or executed another program."""
+    at_signal: Callable[[SignalInfo], bool] | None = None
+    """Decides about a signal that no fault caused, when it is about to be acted upon."""
+    process: int | None = None
+    """The only process whose breakpoints, accesses, faults, signals and images are looked at; None: all."""
+    deliver: bool = True
+    """False: the fault or signal at which the guest stopped before never reaches the program."""
 
 
 class Guest(ABC):
@@ -91,8 +103,12 @@ class Guest(ABC):
     def unrepeatable(self) -> str:
         """What the guest did outside that a repeated run would do again; "" if it did nothing like that."""
 
+    def concerns(self, task: Thread) -> bool:  # noqa: ARG002
+        """What this thread does may stop the guest."""
+        return True
+
     @abstractmethod
-    def exception(self, engine: DebugEngine, fault: PeFault) -> None:
+    def exception(self, engine: DebugEngine, fault: PeFault) -> bool:
         """See `Controller`."""
 
     @abstractmethod
@@ -124,9 +140,10 @@ class Guest(ABC):
             engine.was_restricted = engine.pe.is_restricted
         if plan.stepping is not None and isinstance(plan.stepping.engine, DebugEngine):
             engine = plan.stepping.engine
-            # Taking an exception is the step of the instruction that raised it, which was counted already.
+            # Taking an exception is the step of the instruction that raised it, which was counted already,
+            # unless it is to be executed again.
             is_inside = self.stop.cause in (StopCause.FAULT, StopCause.SYSCALL)
-            is_its_own = plan.stepping.tid == self.stop.tid
+            is_its_own = plan.deliver and plan.stepping.tid == self.stop.tid
             begun = int(is_its_own and (is_inside or self.position > self.stop.position))
             engine.stop_at = engine.pe.instructions + plan.steps - begun
         with self._ctrl_c_interrupts():
@@ -261,7 +278,7 @@ class Guest(ABC):
         if decide is None or self._pass_over == (engine, engine.pe.instructions):
             return
         task = self.task_of(engine)
-        stop = decide(task, engine.pe.pc)
+        stop = decide(task, engine.pe.pc) if self.concerns(task) else None
         if stop is not None:
             self.pause_with(stop, task)
 
@@ -269,6 +286,8 @@ class Guest(ABC):
         """See `Controller`."""
         passing = self._pass_over == (engine, engine.pe.instructions)
         task = self.task_of(engine)
+        if not self.concerns(task):
+            return
         for observe in self.plan.observers:
             stop = observe(task, pc, word)
             if stop is not None and not passing:

@@ -12,7 +12,7 @@ from emulator.debug.stops import ANY, CatchKind, Stop, StopCause
 from emulator.debug.streams import Messages, RecordedInput, ReplayedOutput, Streams
 from emulator.engine.api import Engine, ExceptionHandler
 from emulator.faults import FaultKind, PeFault
-from emulator.linux.process import Process, Task
+from emulator.linux.process import LoadedImage, Process, Task
 from emulator.linux.session import Session
 from emulator.linux.signals import SignalInfo, Signals, signal_name
 from emulator.linux.syscalls import TABLE
@@ -21,6 +21,7 @@ from emulator.state.pe import Pe
 from morello_isa.errors import EXIT_LIMIT
 
 if TYPE_CHECKING:
+    from emulator.debug.target import Thread
     from emulator.linux.kernel import Kernel, Outcome
 
 MakeSession = Callable[[Callable[[Pe, Memory, ExceptionHandler], Engine], Messages], Session]
@@ -29,15 +30,15 @@ MakeSession = Callable[[Callable[[Pe, Memory, ExceptionHandler], Engine], Messag
 class CatchingSignals(Signals):
     """Signals whose delivery the debugger can stop at."""
 
-    def __init__(self, kernel: Kernel, told: Callable[[Task, SignalInfo], None]) -> None:
+    def __init__(self, kernel: Kernel, told: Callable[[Task, SignalInfo], bool]) -> None:
         super().__init__(kernel)
         self._told = told
 
     def take(self, task: Task, mask: int) -> SignalInfo | None:
         """See `Signals.take`."""
         info = super().take(task, mask)
-        if info is not None:
-            self._told(task, info)
+        while info is not None and not self._told(task, info):
+            info = super().take(task, mask)
         return info
 
 
@@ -53,7 +54,8 @@ class LinuxGuest(Guest):
         self.changes = FileChanges()
         self._make = make
         self._engine = engine
-        self._images: list[int] = []
+        self._images: dict[int, list[LoadedImage]] = {}
+        """By process."""
 
     @property
     def kernel(self) -> Kernel:
@@ -89,7 +91,7 @@ class LinuxGuest(Guest):
         kernel.signals = CatchingSignals(kernel, self._signal)
         self._open_streams(session.process)
         self.task = session.process.tasks[0]
-        self._images = [id(loaded.image) for loaded in session.process.images]
+        self._images[session.process.pid] = list(session.process.images)
         self.pause(self.task, StopCause.START, "program loaded")
         return self._exit_stop(kernel.run())
 
@@ -117,21 +119,38 @@ class LinuxGuest(Guest):
         text = f"exited with status {outcome.status}"
         return Stop(StopCause.EXITED, text, position, status=outcome.status)
 
-    def exception(self, engine: DebugEngine, fault: PeFault) -> None:
+    def concerns(self, task: Thread) -> bool:
+        """See `Guest`."""
+        assert isinstance(task, Task)
+        return self.plan.process is None or task.process.pid == self.plan.process
+
+    def exception(self, engine: DebugEngine, fault: PeFault) -> bool:
         """See `Controller`."""
         if fault.kind is FaultKind.SVC:
             self._system_call(engine)
-        elif self.plan.stop_at_faults:
+        elif self.plan.stop_at_faults and self.concerns(self.task_of(engine)):
             self.pause_at_fault(engine, fault)
+            return self.plan.deliver
+        return True
 
     def after_exception(self, engine: DebugEngine, fault: PeFault) -> None:
         """See `Controller`."""
-        if fault.kind is FaultKind.SVC:
-            images = [id(loaded.image) for loaded in self.task_of(engine).process.images]
-            if images != self._images:
-                self._images = images
-                self.images_changed()
-                engine.forget_code()
+        if fault.kind is not FaultKind.SVC:
+            return
+        task = self.task_of(engine)
+        process = task.process
+        if process.images != self._images.get(process.pid, process.images):
+            self._images[process.pid] = list(process.images)
+            self.images_changed()
+            engine.forget_code()
+            if self.plan.stop_at_images and task.alive and self.concerns(task):
+                self.pause(task, StopCause.LIBRARIES, "libraries changed")
+
+    def task_of(self, engine: DebugEngine) -> Task:
+        """See `Guest`."""
+        task = super().task_of(engine)
+        assert isinstance(task, Task)
+        return task
 
     def _system_call(self, engine: DebugEngine) -> None:
         names = self.plan.catches.get(CatchKind.SYSCALL)
@@ -143,10 +162,14 @@ class LinuxGuest(Guest):
         if ANY in names or name in names:
             self.pause(self.task_of(engine), StopCause.SYSCALL, f"system call {name} ({number})")
 
-    def _signal(self, task: Task, info: SignalInfo) -> None:
-        names = self.plan.catches.get(CatchKind.SIGNAL)
-        if names is None:
-            return
-        name = signal_name(info.number)
-        if ANY in names or name in names:
-            self.pause(task, StopCause.SIGNAL, f"signal {name}", number=info.number)
+    def _signal(self, task: Task, info: SignalInfo) -> bool:
+        """A signal is about to be acted upon; False: it shall be dropped."""
+        plan, name = self.plan, signal_name(info.number)
+        names = plan.catches.get(CatchKind.SIGNAL)
+        caught = names is not None and (ANY in names or name in names)
+        if not caught and info.fault is None and plan.at_signal is not None:
+            caught = plan.at_signal(info)
+        if not caught or not self.concerns(task):
+            return True
+        self.pause(task, StopCause.SIGNAL, f"signal {name}", number=info.number)
+        return self.plan.deliver

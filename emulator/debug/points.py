@@ -6,10 +6,22 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from emulator.debug.accesses import access_watcher
 from emulator.debug.errors import CommandError
 from emulator.debug.expression import number
 from emulator.debug.guest import Observer, Plan
-from emulator.debug.stops import ANY, Breakpoint, Catch, CatchKind, Point, Stop, StopCause, Watch, WatchKind
+from emulator.debug.stops import (
+    ACCESS_KINDS,
+    ANY,
+    Breakpoint,
+    Catch,
+    CatchKind,
+    Point,
+    Stop,
+    StopCause,
+    Watch,
+    WatchKind,
+)
 from emulator.faults import MemoryAbort
 from morello_isa.capability import Capability
 
@@ -54,9 +66,10 @@ class Points:
         """Watch [address, address+size)."""
         if not 0 < size <= MAX_WATCH:
             raise CommandError(f"a watch is 1 to {MAX_WATCH} bytes long")
-        if kind is not WatchKind.DATA:
+        if kind in (WatchKind.TAG, WatchKind.CAPABILITY):
             address, size = address & -16, (size + (address & 15) + 15) & -16
-        self._debugger.peek(address, size)
+        if kind not in ACCESS_KINDS:
+            self._debugger.peek(address, size)
         point = Watch(self._number(), kind, place, address, size)
         self._points[point.number] = point
         return point
@@ -173,7 +186,8 @@ class Points:
                     self._points.pop(point.number, None)
                 kind = "temporary breakpoint" if point.temporary else "breakpoint"
                 text = f"{kind} {point.number}"
-                return Stop(StopCause.BREAKPOINT, text, task.kernel.instructions, task.tid, pc)
+                count = task.kernel.instructions
+                return Stop(StopCause.BREAKPOINT, text, count, task.tid, pc, point=point.number)
         return None
 
     def _holds(self, point: Breakpoint, task: Thread) -> bool:
@@ -185,6 +199,9 @@ class Points:
             return True
 
     def _watcher(self, point: Watch) -> Observer:
+        if point.kind in ACCESS_KINDS:
+            names = self._debugger.names
+            return access_watcher(point, self._debugger.task, lambda task, pc: names.where(task.process, pc))
         before = _contents(point, self._debugger.task)
         last_pc = self._debugger.task.pe.pc
 
@@ -202,7 +219,8 @@ class Points:
             text = (
                 f"{point.kind.value} watch {point.number}: {_change(point, old, now)}, by {by:#x} ({where})"
             )
-            return Stop(StopCause.WATCH, text, task.kernel.instructions, task.tid, pc)
+            count = task.kernel.instructions
+            return Stop(StopCause.WATCH, text, count, task.tid, pc, point=point.number)
 
         return watch
 

@@ -55,7 +55,7 @@ _VECTORS = tuple(SYSTEM + CAPABILITY_REGISTERS.index(f"CVBAR_EL{el}") for el in 
 _THREAD_POINTERS = tuple(SYSTEM + CAPABILITY_REGISTERS.index(f"CTPIDR_EL{el}") for el in range(4))
 _RESTRICTED_THREAD_POINTER = SYSTEM + CAPABILITY_REGISTERS.index("RCTPIDR_EL0")
 
-_MEMORY = re.compile(r"\[(\w+)(?:, ([^\]]+))?\](!)?(?:, (.+))?$")
+_MEMORY = re.compile(r"\[([cx]\d+|c?sp)(?:, (#-?\w+|[xw](?:\d+|zr)(?:, \w+(?: #\d+)?)?))?\](!)?(?:, (.+))?$")
 _INDEX = re.compile(r"([xw])(\d+|zr)(?:, (lsl|sxtw|uxtw|sxtx)(?: #(\d+))?)?$")
 _CAPABILITY = re.compile(r"c(\d+)$")
 _LOAD_AND_STORE = ("swp", "cas")
@@ -184,7 +184,7 @@ class Recorder:
         if shape.is_plain and self._system_calls:
             # Numbers that replaced capabilities are seen with the next instruction that isn't plain.
             return None
-        address = _address(pe, shape) if shape.is_load or shape.is_store else 0
+        address = effective_address(pe, shape) if shape.is_load or shape.is_store else 0
         call = ""
         if word == SVC and self._system_calls:
             row = TABLE.get(pe.read_x(8) & 0xFFFF_FFFF)
@@ -331,7 +331,7 @@ def _place(key: int, bank: int) -> int:
     return key
 
 
-def _address(pe: Pe, shape: Shape) -> int:
+def effective_address(pe: Pe, shape: Shape) -> int:
     """Effective address, from the operands as they are before the instruction."""
     if shape.literal is not None:
         return shape.literal

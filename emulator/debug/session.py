@@ -62,6 +62,10 @@ class DebuggerCore(ABC):
         """The user has changed registers or memory since the program was loaded."""
         self.allow_repeat = False
         """Go back even if that repeats the program's changes to files."""
+        self.only_process: int | None = None
+        """See `Plan.process`."""
+        self.poll: Callable[[], bool] | None = None
+        """See `Guest.poll`; also while a run is repeated."""
         self.layout: Layout | None = None
         """Files of a saved machine that is gone on with."""
         self.warnings: list[str] = []
@@ -134,6 +138,7 @@ class DebuggerCore(ABC):
     def _load(self) -> Stop:
         self.guest = self.make_guest()
         self.guest.images_changed = self.points.resolve
+        self.guest.poll = self.poll
         self.guest.start()
         self.stop = self.guest.stop
         self.points.resolve()
@@ -157,7 +162,7 @@ class DebuggerCore(ABC):
 
     def plan(self) -> Plan:
         """A plan with all breakpoints, watches and catches."""
-        plan = Plan()
+        plan = Plan(process=self.only_process)
         self.points.fill(plan)
         return plan
 

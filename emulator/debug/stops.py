@@ -21,6 +21,8 @@ class StopCause(Enum):
     WATCH = "watch"
     INTERRUPT = "interrupt"
     POSITION = "position"
+    LIBRARIES = "libraries"
+    """The process has other images than before: a library was loaded, or execve."""
     EXITED = "exited"
     FAILED = "failed"
 
@@ -38,6 +40,8 @@ class Stop:
     signal: int = 0
     status: int = 0
     """Exit status of the program, for EXITED."""
+    point: int = 0
+    """Number of the breakpoint or watch, for BREAKPOINT and WATCH."""
 
     @property
     def is_end(self) -> bool:
@@ -64,16 +68,23 @@ class Breakpoint:
 
 
 class WatchKind(Enum):
-    """What about memory is watched."""
+    """What about memory is watched: its contents, or accesses of instructions to it."""
 
     DATA = "data"
     TAG = "tag"
     CAPABILITY = "capability"
+    READ = "read"
+    WRITE = "write"
+    ACCESS = "access"
+
+
+ACCESS_KINDS = frozenset((WatchKind.READ, WatchKind.WRITE, WatchKind.ACCESS))
 
 
 @dataclass(slots=True)
 class Watch:
-    """Stops after the instruction that changed the watched bytes, tag or capability."""
+    """Stops after the instruction that changed the watched bytes, tag or capability; for the kinds of
+    `ACCESS_KINDS`, before the one that accesses them."""
 
     number: int
     kind: WatchKind

@@ -4,14 +4,38 @@ from __future__ import annotations
 
 import select
 import socket
+from string import hexdigits
 
 PACKET_SIZE = 0x4000
 """Bytes of a packet's data at most, in both directions."""
 INTERRUPT = b"\x03"
+_BUFFER_LIMIT = 16 * PACKET_SIZE
+"""A client that sends more than this without a packet's end is cut off."""
 
 
 class DisconnectedError(Exception):
     """The other side is gone."""
+
+
+class PacketError(Exception):
+    """A packet that can't be obeyed; `number` is the errno of the reply `E nn`."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"E{number:02x}")
+        self.number = number
+
+
+def hexadecimal(text: str) -> int:
+    """An unsigned number of at most 64 bits as packets write it: hexadecimal digits only. ValueError."""
+    if not text or len(text.lstrip("0")) > 16 or any(letter not in hexdigits for letter in text):
+        raise ValueError(f"{text!r} is no hexadecimal number")
+    return int(text, 16)
+
+
+def extent(text: str) -> tuple[int, int]:
+    """`ADDRESS,SIZE`. ValueError."""
+    address, _, size = text.partition(",")
+    return hexadecimal(address), hexadecimal(size)
 
 
 def checksum(data: bytes) -> bytes:
@@ -74,8 +98,11 @@ class Connection:
 
     def send(self, data: bytes) -> None:
         """One packet."""
+        self._send(b"$" + data + b"#" + checksum(data))
+
+    def _send(self, data: bytes) -> None:
         try:
-            self._link.sendall(b"$" + data + b"#" + checksum(data))
+            self._link.sendall(data)
         except OSError:
             raise DisconnectedError from None
 
@@ -84,29 +111,31 @@ class Connection:
             data = self._link.recv(65536)
         except OSError:
             data = b""
-        if not data or len(self._data) > 4 * PACKET_SIZE:
+        if not data or len(self._data) > _BUFFER_LIMIT:
             raise DisconnectedError
         self._data += data
 
     def _take(self) -> bytes | None:
-        """A whole packet out of what has come; acknowledgements are dropped."""
-        while self._data and self._data[0] in b"+-":
-            del self._data[0]
-        if self._data[:1] == INTERRUPT:
-            del self._data[0]
-            return INTERRUPT
-        if self._data and self._data[0] != ord("$"):
-            del self._data[0]
-            return self._take()
-        end = self._data.find(b"#")
-        if end < 0 or len(self._data) < end + 3:
-            return None
-        data, given = bytes(self._data[1:end]), bytes(self._data[end + 1 : end + 3])
-        del self._data[: end + 3]
-        good = given.lower() == checksum(data)
-        if self.acknowledge:
-            try:
-                self._link.sendall(b"+" if good else b"-")
-            except OSError:
-                raise DisconnectedError from None
-        return data if good or not self.acknowledge else None
+        """A whole packet out of what has come; acknowledgements and noise between packets are dropped."""
+        data = self._data
+        while True:
+            start, interrupt = data.find(b"$"), data.find(INTERRUPT)
+            if interrupt >= 0 and (start < 0 or interrupt < start):
+                del data[: interrupt + 1]
+                return INTERRUPT
+            if start < 0:
+                data.clear()
+                return None
+            del data[:start]
+            end = data.find(b"#")
+            if end < 0 or len(data) < end + 3:
+                return None
+            # `$` is escaped inside a packet: a bare one begins another, and what came before it is lost.
+            content = bytes(data[data.rfind(b"$", 0, end) + 1 : end])
+            given = bytes(data[end + 1 : end + 3])
+            del data[: end + 3]
+            good = given.lower() == checksum(content)
+            if self.acknowledge:
+                self._send(b"+" if good else b"-")
+            if good or not self.acknowledge:
+                return content

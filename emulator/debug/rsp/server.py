@@ -5,340 +5,343 @@ from __future__ import annotations
 import re
 import socket
 from collections.abc import Callable
-from pathlib import Path
+from enum import Enum
 
 from emulator.debug.errors import CommandError
-from emulator.debug.rsp import registers
-from emulator.debug.rsp.packets import INTERRUPT, PACKET_SIZE, Connection, DisconnectedError, escape, unescape
-from emulator.debug.session import Debugger
+from emulator.debug.rsp import objects, registers
+from emulator.debug.rsp.client import ESRCH, Client
+from emulator.debug.rsp.files import Files
+from emulator.debug.rsp.inferior import inferior_of
+from emulator.debug.rsp.inserted import Inserted
+from emulator.debug.rsp.memory import MemoryAccess
+from emulator.debug.rsp.packets import (
+    INTERRUPT,
+    PACKET_SIZE,
+    Connection,
+    DisconnectedError,
+    PacketError,
+    escape,
+    extent,
+    hexadecimal,
+)
+from emulator.debug.rsp.running import EINVAL, Action, Running, parse_actions
+from emulator.debug.rsp.signals import from_gdb
+from emulator.debug.session import DebuggerCore
 from emulator.debug.shell import Shell
-from emulator.debug.stops import Breakpoint, Stop, StopCause, Watch, WatchKind
-from emulator.faults import FaultKind
-from emulator.linux.process import Process, Task
-from emulator.memory.interface import PAGE_SIZE
+from emulator.faults import MemoryAbort
 from morello_isa.errors import UserError
 
-USER_SPACE = 1 << 48
-_SIGNALS = {
-    FaultKind.ALIGNMENT: 10,
-    FaultKind.EXTERNAL: 10,
-    FaultKind.PC_ALIGNMENT: 10,
-    FaultKind.SP_ALIGNMENT: 10,
-    FaultKind.UNDEFINED: 4,
-    FaultKind.BRK: 5,
-    FaultKind.FP_EXCEPTION: 8,
-}
-"""GDB's numbers of signals for faults; the others are SIGSEGV."""
-_SEGV, _TRAP, _INT = 11, 5, 2
-_NO_MONITOR = ("running", "back", "debugger")
-_FEATURES = (
-    f"PacketSize={PACKET_SIZE:x};QStartNoAckMode+;qXfer:features:read+;qXfer:memory-map:read+;"
-    "qXfer:auxv:read+;qXfer:exec-file:read+;ReverseStep+;ReverseContinue+;swbreak+;vContSupported+"
-)
 OK = b"OK"
+_NO_MONITOR = ("running", "back", "debugger")
+"""Categories of commands that are GDB's business, or none of a remote user's."""
+_LOCAL = ("python", "save")
+"""Commands that reach beyond the guest: not for whoever can connect."""
+_CONSOLE_PART = PACKET_SIZE // 4
+"""Bytes of text in one console packet."""
+_OBJECTS = ("features", "memory-map", "auxv", "exec-file", "libraries-svr4", "threads", "siginfo", "capa")
+_FEATURES = (
+    f"PacketSize={PACKET_SIZE:x};QStartNoAckMode+;QPassSignals+;"
+    + "".join(f"qXfer:{name}:read+;" for name in _OBJECTS)
+    + "qXfer:capa:write+;memory-tagging+;ReverseStep+;ReverseContinue+;swbreak+;hwbreak+;vContSupported+;"
+    "multiprocess+;exec-events+"
+)
+
+
+class End(Enum):
+    """Why a client is gone."""
+
+    LOST = "the connection broke"
+    DETACHED = "the program shall go on by itself"
+    KILLED = "the program shall end"
 
 
 class Server:
     """Speaks for a started debugger."""
 
-    def __init__(self, debugger: Debugger) -> None:
+    def __init__(self, debugger: DebuggerCore) -> None:
         self.debugger = debugger
-        self._selected: int | None = None
-        self._swbreak = False
+        self._connection: Connection
+        self._client: Client
+        self._files: Files
+        self._memory: MemoryAccess
+        self._inserted: Inserted
+        self._running: Running
+        self._end: End | None = None
         self._output: list[str] = []
         self._shell = Shell(debugger, self._output.append)
-        self._ended = False
         self._commands: dict[str, Callable[[str], bytes]] = {
-            "?": lambda _: self._stop_reply(self.debugger.stop),
-            "g": lambda _: registers.read_all(self._task()).hex().encode(),
+            "?": lambda _: self._running.reply(self.debugger.stop),
+            "!": self._extend,
+            "g": self._read_registers,
             "G": self._write_registers,
             "p": self._read_register,
             "P": self._write_register,
-            "m": self._read_memory,
-            "M": self._write_memory,
+            "m": lambda text: self._memory.read(text),
+            "M": lambda text: self._memory.write(text),
             "H": self._select_thread,
             "T": self._thread_alive,
-            "Z": self._insert,
-            "z": self._remove,
-            "c": lambda _: self._resume(self.debugger.resume),
-            "s": lambda _: self._resume(self.debugger.stepi),
-            "C": lambda _: self._resume(self.debugger.resume),
-            "S": lambda _: self._resume(self.debugger.stepi),
+            "Z": lambda text: self._inserted.insert(text),
+            "z": lambda text: self._inserted.remove(text),
+            "c": lambda _: self._running.resume([Action(False)]),
+            "s": lambda _: self._running.resume([Action(True)]),
+            "C": lambda text: self._running.resume([Action(False, hexadecimal(text))]),
+            "S": lambda text: self._running.resume([Action(True, hexadecimal(text))]),
             "b": self._reverse,
             "v": self._v_packet,
             "q": self._query,
             "Q": self._set,
             "D": self._detach,
-            "k": self._detach,
+            "k": self._kill,
         }
         self._queries: dict[str, Callable[[str], bytes]] = {
             "Supported": self._supported,
-            "Attached": lambda _: b"1",
-            "C": lambda _: b"QC%x" % self._task().tid,
-            "fThreadInfo": lambda _: b"m" + b",".join(b"%x" % tid for tid in self._threads()),
+            "Attached": lambda _: b"0",
+            "C": lambda _: b"QC" + self._client.name(self._client.task()).encode(),
+            "fThreadInfo": self._thread_list,
             "sThreadInfo": lambda _: b"l",
+            "ThreadExtraInfo": self._thread_description,
             "Xfer": self._transfer,
+            "MemTags": lambda text: self._memory.read_tags(text),
             "Rcmd": self._monitor,
             "Symbol": lambda _: OK,
+        }
+        self._settings: dict[str, Callable[[str], bytes]] = {
+            "StartNoAckMode": lambda _: OK,
+            "PassSignals": self._pass_signals,
+            "MemTags": lambda text: self._memory.write_tags(text),
         }
 
     # -- the connection --------------------------------------------------------------------------------
 
-    def serve(self, link: socket.socket) -> None:
-        """One client, until it detaches or is gone."""
-        connection = Connection(link)
-        self._selected, self._ended = None, False
-        while not self._ended:
-            try:
+    def serve(self, link: socket.socket) -> End:
+        """One client, until it detaches, kills the program or is gone."""
+        debugger = self.debugger
+        connection = self._connection = Connection(link)
+        client = self._client = Client(debugger, inferior_of(debugger))
+        client.executable = client.inferior.executable
+        self._files = Files(client.inferior)
+        self._memory = MemoryAccess(debugger, client)
+        self._inserted = Inserted(debugger, client)
+        self._running = Running(debugger, client, self._inserted, self._tell)
+        self._end = None
+        debugger.only_process = client.inferior.pid
+        debugger.poll = debugger.guest.poll = connection.interrupted
+        try:
+            while self._end is None:
                 packet = connection.receive()
-                if packet == INTERRUPT:
-                    continue
-                connection.send(self._answer(packet, connection))
-            except DisconnectedError:
-                break
-        self._remove_all()
+                if packet != INTERRUPT:
+                    self._obey(packet)
+        except DisconnectedError:
+            self._end = self._end or End.LOST
+        finally:
+            debugger.poll = debugger.guest.poll = debugger.only_process = None
+            debugger.points.clear()
+        return self._end
 
-    def _answer(self, packet: bytes, connection: Connection) -> bytes:
-        self.debugger.guest.poll = connection.interrupted
+    def _obey(self, packet: bytes) -> None:
+        reply = self._answer(packet)
+        if reply is not None:
+            self._connection.send(reply)
+        if packet == b"QStartNoAckMode":
+            self._connection.acknowledge = False
+
+    def _answer(self, packet: bytes) -> bytes | None:
+        """The reply to a packet; None for those that have none."""
         try:
             if packet[:1] == b"X":
-                return self._write_binary(packet[1:])
+                return self._memory.write_binary(packet[1:])
             text = packet.decode("latin-1")
+            if text[:1] == "R":
+                self._restart([])
+                return None
             handler = self._commands.get(text[:1])
-            reply = handler(text[1:]) if handler is not None else b""
-        except (CommandError, UserError, ValueError, KeyError, IndexError, RecursionError):
+            return handler(text[1:]) if handler is not None else b""
+        except PacketError as error:
+            return str(error).encode()
+        except (CommandError, UserError, MemoryAbort, ValueError, KeyError, IndexError, RecursionError):
             return b"E01"
-        finally:
-            self.debugger.guest.poll = None
-        if packet == b"QStartNoAckMode":
-            connection.acknowledge = False
-        return reply
+
+    def _tell(self, text: str) -> None:
+        """To the client's console; only while it waits for the end of a command."""
+        data = text.encode(errors="replace")
+        for at in range(0, len(data), _CONSOLE_PART):
+            self._connection.send(b"O" + data[at : at + _CONSOLE_PART].hex().encode())
 
     def _detach(self, _: str) -> bytes:
-        self._ended = True
+        self._end = End.DETACHED
         return OK
 
-    def _remove_all(self) -> None:
-        self.debugger.points.clear()
+    def _kill(self, _: str) -> bytes:
+        if self._client.is_extended:
+            self._restart([])
+        else:
+            self._end = End.KILLED
+        return OK
+
+    def _extend(self, _: str) -> bytes:
+        self._client.is_extended = True
+        return OK
+
+    def _restart(self, arguments: list[str]) -> None:
+        """Load the program again, with other arguments if there are any. UserError."""
+        if arguments:
+            self._client.inferior.set_arguments(arguments)
+        self.debugger.start()
+        self._client.moves()
+        self._client.executable = self._client.inferior.executable
 
     # -- threads -----------------------------------------------------------------------------------------
 
-    def _threads(self) -> list[int]:
-        if self.debugger.stop.is_end:
-            return [self.debugger.task.tid]
-        return list(self.debugger.guest.kernel.tasks)
-
-    def _task(self) -> Task:
-        tasks = self.debugger.guest.kernel.tasks
-        if self._selected is not None and self._selected in tasks:
-            return tasks[self._selected]
-        return self.debugger.task
+    def _thread_list(self, _: str) -> bytes:
+        names = [self._client.name(task) for task in self._client.tasks()]
+        return b"m" + ",".join(names).encode() if names else b"l"
 
     def _select_thread(self, text: str) -> bytes:
         if text[:1] == "g":
-            tid = int(text[1:], 16) if text[1:] != "-1" else 0
-            self._selected = tid or None
+            found = self._client.find(text[1:])
+            self._client.selected = found.tid if found is not None else None
         return OK
 
     def _thread_alive(self, text: str) -> bytes:
-        return OK if int(text, 16) in self._threads() else b"E01"
+        self._client.find(text)
+        return OK
 
-    # -- registers and memory ----------------------------------------------------------------------------
+    def _thread_description(self, text: str) -> bytes:
+        task = self._client.find(text)
+        if task is None:
+            raise PacketError(ESRCH)
+        return self._client.inferior.activity(task).encode().hex().encode()
+
+    # -- registers ---------------------------------------------------------------------------------------
+
+    def _read_registers(self, _: str) -> bytes:
+        return b"".join(self._client.register(row) for row in registers.ROWS).hex().encode()
 
     def _read_register(self, text: str) -> bytes:
-        return registers.read(self._task(), registers.ROWS[int(text, 16)]).hex().encode()
+        return self._client.register(registers.ROWS[hexadecimal(text)]).hex().encode()
 
     def _write_register(self, text: str) -> bytes:
         number, _, value = text.partition("=")
-        registers.write(self._task(), registers.ROWS[int(number, 16)], bytes.fromhex(value))
-        self._changed()
+        registers.write(self._client.task(), registers.ROWS[hexadecimal(number)], bytes.fromhex(value))
+        self.debugger.modified = True
+        self._client.odd = None
         return OK
 
     def _write_registers(self, text: str) -> bytes:
         data, at = bytes.fromhex(text), 0
         for row in registers.ROWS:
             size = row.bits // 8
-            if at + size <= len(data):
-                registers.write(self._task(), row, data[at : at + size])
+            if at + size <= len(data) and row.feature != registers.SYSTEM_FEATURE:
+                registers.write(self._client.task(), row, data[at : at + size])
             at += size
-        self._changed()
-        return OK
-
-    def _changed(self) -> None:
         self.debugger.modified = True
-
-    @staticmethod
-    def _range(text: str) -> tuple[int, int]:
-        address, _, size = text.partition(",")
-        return int(address, 16), int(size, 16)
-
-    def _read_memory(self, text: str) -> bytes:
-        address, size = self._range(text)
-        size = min(size, PACKET_SIZE // 2)
-        try:
-            return self.debugger.peek(address, size).hex().encode()
-        except CommandError:
-            first_page = PAGE_SIZE - address % PAGE_SIZE
-            if size <= first_page:
-                raise
-            return self.debugger.peek(address, first_page).hex().encode()
-
-    def _write_memory(self, text: str) -> bytes:
-        place, _, data = text.partition(":")
-        self.debugger.poke(self._range(place)[0], bytes.fromhex(data))
         return OK
 
-    def _write_binary(self, packet: bytes) -> bytes:
-        place, _, data = packet.partition(b":")
-        address, size = self._range(place.decode("latin-1"))
-        if size:
-            self.debugger.poke(address, unescape(data))
-        return OK
-
-    # -- stops -------------------------------------------------------------------------------------------
-
-    def _insert(self, text: str) -> bytes:
-        kind, address, size = (int(part, 16) for part in text.split(";")[0].split(","))
-        points = self.debugger.points
-        if kind in (0, 1):
-            if self._find(kind, address) is None:
-                points.add_breakpoint(f"*{address:#x}")
-        elif kind == 2:
-            points.add_watch(WatchKind.DATA, f"{address:#x}", address, size)
-        else:
-            return b""
-        return OK
-
-    def _remove(self, text: str) -> bytes:
-        kind, address, _ = (int(part, 16) for part in text.split(";")[0].split(","))
-        found = self._find(kind, address)
-        if found is not None:
-            self.debugger.points.delete(found)
-        return OK
-
-    def _find(self, kind: int, address: int) -> int | None:
-        for point in self.debugger.points:
-            if kind in (0, 1) and isinstance(point, Breakpoint) and address & ~1 in point.addresses:
-                return point.number
-            if kind == 2 and isinstance(point, Watch) and point.address == address:
-                return point.number
-        return None
-
-    def _resume(self, run: Callable[[], Stop]) -> bytes:
-        self._selected = None
-        return self._stop_reply(run())
+    # -- running -----------------------------------------------------------------------------------------
 
     def _reverse(self, text: str) -> bytes:
-        if text not in ("s", "c"):
-            return b""
-        self._selected = None
-        if self.debugger.position == 0:
-            return self._trap("replaylog:begin;")
-        stop = self.debugger.rstepi() if text == "s" else self.debugger.rcontinue()
-        if text == "c" and stop.position == 0:
-            return self._trap("replaylog:begin;")
-        return self._stop_reply(stop)
+        try:
+            return self._running.reverse(text)
+        except CommandError as error:
+            self._tell(f"morello: {error}\n")
+            return b"E01"
 
     def _v_packet(self, text: str) -> bytes:
-        if text == "Cont?":
-            return b"vCont;c;C;s;S"
-        if text.startswith("Cont;"):
-            action = text[5:].partition(";")[0].partition(":")[0]
-            if action[:1] in ("s", "S"):
-                return self._resume(self.debugger.stepi)
-            if action[:1] in ("c", "C"):
-                return self._resume(self.debugger.resume)
-        if text.startswith("Kill"):
-            return self._detach("")
+        name, _, rest = text.partition(";")
+        if name == "Cont?":
+            return b"vCont;c;C;s;S;r"
+        if name == "Cont":
+            return self._running.resume(parse_actions(rest))
+        if name == "Kill":
+            return self._kill(rest)
+        if name == "Run":
+            arguments = [bytes.fromhex(part).decode(errors="surrogateescape") for part in rest.split(";")]
+            self._restart(arguments[1:])
+            return self._running.reply(self.debugger.stop)
+        if text.startswith("File:"):
+            return self._files.answer(text[5:])
         return b""
 
-    def _trap(self, extra: str) -> bytes:
-        return b"T%02x" % _TRAP + f"thread:{self.debugger.task.tid:x};{extra}".encode()
-
-    def _stop_reply(self, stop: Stop) -> bytes:
-        if stop.cause is StopCause.EXITED:
-            return b"X%02x" % stop.signal if stop.signal else b"W%02x" % (stop.status & 0xFF)
-        if stop.is_end:
-            return b"W%02x" % (stop.status & 0xFF)
-        if stop.fault is not None:
-            signal = _SIGNALS.get(stop.fault.kind, _SEGV)
-            return b"T%02x" % signal + b"thread:%x;" % stop.tid
-        if stop.cause is StopCause.INTERRUPT:
-            return b"T%02x" % _INT + b"thread:%x;" % stop.tid
-        if stop.cause is StopCause.BREAKPOINT and self._swbreak:
-            return self._trap("swbreak:;")
-        if stop.cause is StopCause.WATCH:
-            found = re.search(r"watch (\d+):", stop.text)
-            number = int(found[1]) if found else 0
-            for point in self.debugger.points:
-                if isinstance(point, Watch) and point.number == number:
-                    return self._trap(f"watch:{point.address:x};")
-        return self._trap("")
+    def _pass_signals(self, text: str) -> bytes:
+        numbers = (from_gdb(hexadecimal(part)) for part in text.split(";") if part)
+        self._client.passed_signals = frozenset(number for number in numbers if number is not None)
+        return OK
 
     # -- queries -----------------------------------------------------------------------------------------
 
     def _query(self, text: str) -> bytes:
-        name = re.split("[:,]", text, maxsplit=1)[0]
-        handler = self._queries.get(name)
-        return handler(text[len(name) + 1 :]) if handler is not None else b""
+        return self._look_up(self._queries, text)
 
     def _set(self, text: str) -> bytes:
-        return OK if text == "StartNoAckMode" else b""
+        return self._look_up(self._settings, text)
+
+    @staticmethod
+    def _look_up(table: dict[str, Callable[[str], bytes]], text: str) -> bytes:
+        name = re.split("[:,]", text, maxsplit=1)[0]
+        handler = table.get(name)
+        return handler(text[len(name) + 1 :]) if handler is not None else b""
 
     def _supported(self, text: str) -> bytes:
-        self._swbreak = "swbreak+" in text.split(";")
+        self._client.features = frozenset(part[:-1] for part in text.split(";") if part.endswith("+"))
         return _FEATURES.encode()
 
     def _transfer(self, text: str) -> bytes:
         kind, _, rest = text.partition(":")
-        operation, annex, place = rest.split(":", 2)
-        offset, size = self._range(place)
+        operation, _, rest = rest.partition(":")
+        if kind not in _OBJECTS:
+            return b""
+        if operation == "write" and kind == "capa":
+            return self._memory.write_capability(rest)
         if operation != "read":
             return b""
-        if kind == "features" and annex == "target.xml":
-            data = registers.target_xml().encode()
-        elif kind == "memory-map":
-            data = _memory_map()
-        elif kind == "auxv":
-            data = _auxv(self.debugger.process)
-        elif kind == "exec-file":
-            data = str(Path(self.debugger.request.program).resolve()).encode()
-        else:
-            return b"E00"
+        annex, _, place = rest.rpartition(":")
+        offset, size = extent(place)
+        data = self._object(kind, annex)
         part = data[offset : offset + min(size, PACKET_SIZE // 2)]
         more = b"m" if offset + len(part) < len(data) else b"l"
         return more + escape(part)
 
+    def _object(self, kind: str, annex: str) -> bytes:
+        if kind == "features":
+            if annex != "target.xml":
+                raise PacketError(0)
+            return registers.target_xml(self._client.inferior.is_linux).encode()
+        client = self._client
+        inferior = client.inferior
+        if kind == "threads":
+            name = inferior.program.name
+            return objects.threads((client.name(t), name, inferior.activity(t)) for t in client.tasks())
+        program = client.task().process
+        if kind == "exec-file":
+            return inferior.executable.encode(errors="surrogateescape")
+        if kind == "siginfo":
+            return objects.signal_information(self.debugger.stop)
+        if kind == "capa":
+            return objects.capability(program, hexadecimal(annex))
+        found = inferior.object(kind)
+        if found is None:
+            raise PacketError(0)
+        return found
+
     def _monitor(self, text: str) -> bytes:
         """A line of the debugger's own commands; those that run the program are GDB's business."""
-        line = bytes.fromhex(text).decode(errors="replace").strip()
+        line = bytes.fromhex(text).decode(errors="replace").strip() or "help"
+        if not line.isprintable():
+            raise PacketError(EINVAL)
         self._output.clear()
-        if not line:
-            line = "help"
         try:
             row = self._shell.find(line.split()[0].partition("/")[0])
         except CommandError as error:
-            return f"{error}\n".encode().hex().encode()
-        if row.category in _NO_MONITOR and row.name != "help":
-            return f"'{row.name}' is a command of GDB here\n".encode().hex().encode()
+            self._tell(f"{error}\n")
+            return OK
+        if row.name in _LOCAL:
+            self._tell(f"'{row.name}' is only for 'morello debug'\n")
+        elif row.category in _NO_MONITOR and row.name != "help":
+            self._tell(f"'{row.name}' is a command of GDB here\n")
+        else:
+            self._execute(line)
+        return OK
+
+    def _execute(self, line: str) -> None:
         self._shell.execute(line)
-        text = "".join(part + "\n" for part in self._output)[: PACKET_SIZE // 4]
-        return text.encode().hex().encode() or OK
-
-
-def _memory_map() -> bytes:
-    """User space as one piece: mappings change while the program runs, and GDB reads this once."""
-    return (
-        '<?xml version="1.0"?>\n<!DOCTYPE memory-map PUBLIC "+//IDN gnu.org//DTD GDB Memory Map V1.0//EN" '
-        '"http://sourceware.org/gdb/gdb-memory-map.dtd">\n'
-        f'<memory-map><memory type="ram" start="0x0" length="{USER_SPACE:#x}"/></memory-map>\n'
-    ).encode()
-
-
-def _auxv(process: Process) -> bytes:
-    """The auxiliary vector as pairs of 64-bit numbers, also for purecap programs (whose slots are wider)."""
-    data = process.auxv
-    if not process.abi.is_purecap:
-        return data
-    pairs = (data[at : at + 8] + data[at + 16 : at + 24] for at in range(0, len(data) - 31, 32))
-    return b"".join(pairs)
+        self._tell("".join(part + "\n" for part in self._output))
