@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from emulator.cli.run import positive_count
@@ -28,8 +28,8 @@ def add_image_options(p: argparse.ArgumentParser) -> None:
     p.add_argument("--max-instructions", metavar="N", type=positive_count, help="N instructions at most")
 
 
-def image_subject(arguments: argparse.Namespace) -> BoardSubject:
-    """The image that the options name; what it writes goes to stdout."""
+def image_subject(arguments: argparse.Namespace, sink: Callable[[bytes], None]) -> BoardSubject:
+    """The image that the options name; what it writes goes to `sink`."""
     from emulator.board.boards import BOARDS
     from emulator.board.image import read_file
     from emulator.cli.boot import default_board
@@ -38,12 +38,7 @@ def image_subject(arguments: argparse.Namespace) -> BoardSubject:
     board = BOARDS[arguments.board] if arguments.board else default_board(arguments.image)
     level = arguments.el if arguments.el is not None else board.start_el
     data, limit = read_file(arguments.image), arguments.max_instructions
-    return BoardSubject(board, data, arguments.image, level, limit, write_out)
-
-
-def write_out(data: bytes) -> None:
-    """To stdout at once."""
-    write_all(1, data)
+    return BoardSubject(board, data, arguments.image, level, limit, sink)
 
 
 def write_all(number: int, data: bytes) -> None:

@@ -6,7 +6,7 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from emulator.cli.board_image import add_image_options, image_subject, is_image, write_all
 from emulator.cli.run import Parser, add_options, options_of, positive_count, request_of
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from emulator.insight.lockstep import Subject
 
 EXIT_DIFFERENT = 1
+_INTERVAL = 0.3
+"""Seconds between two lines of progress."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -48,7 +50,7 @@ def image_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str]) -> int:
     """0: the engines agree; 1: they differ; 125: no comparison could be made."""
     if is_image(argv):
-        return _errors_are_ours(_compare_image, image_parser().parse_args(argv))
+        return _errors_are_ours(_image, image_parser().parse_args(argv))
     arguments = parser().parse_args(argv)
     for option in ("strace", "stats", "real_time"):
         if getattr(arguments, option):
@@ -59,25 +61,29 @@ def main(argv: Sequence[str]) -> int:
         raise UserError("diff: --image comes first, without a program", EXIT_EMULATOR_ERROR)
     if arguments.engine != "fast":
         raise UserError("diff: --engine makes no sense: both engines run", EXIT_EMULATOR_ERROR)
-    return _errors_are_ours(_compare_program, arguments)
+    return _errors_are_ours(_program, arguments)
 
 
-def _errors_are_ours(compare: Callable[[argparse.Namespace], int], arguments: argparse.Namespace) -> int:
+def _errors_are_ours(
+    make: Callable[[argparse.Namespace, Progress], Subject], arguments: argparse.Namespace
+) -> int:
     """No status but 125 for what kept the comparison from being made."""
     try:
-        return compare(arguments)
+        progress = Progress(sys.stderr)
+        return _compare(make(arguments, progress), arguments.every, progress)
     except UserError as error:
         raise UserError(error.message, EXIT_EMULATOR_ERROR) from None
 
 
-def _compare(subject: Subject, every: int | None) -> int:
+def _compare(subject: Subject, every: int | None, progress: Progress) -> int:
     from emulator.insight.explanation import explanation
     from emulator.insight.lockstep import EVERY, Lockstep
 
     lockstep = Lockstep(subject, every or EVERY)
-    progress, done = _progress()
-    found = lockstep.run(progress)
-    done()
+    try:
+        found = lockstep.run(progress.show)
+    finally:
+        progress.clear()
     if found is None:
         sys.stderr.write(f"── no difference in {lockstep.executed:,} instructions\n")
         return 0
@@ -86,38 +92,47 @@ def _compare(subject: Subject, every: int | None) -> int:
     return EXIT_DIFFERENT
 
 
-def _compare_image(arguments: argparse.Namespace) -> int:
-    return _compare(image_subject(arguments), arguments.every)
+def _image(arguments: argparse.Namespace, progress: Progress) -> Subject:
+    return image_subject(arguments, lambda data: progress.write(1, data))
 
 
-def _compare_program(arguments: argparse.Namespace) -> int:
-    return _compare(_subject(arguments), arguments.every)
-
-
-def _subject(arguments: argparse.Namespace) -> Subject:
+def _program(arguments: argparse.Namespace, progress: Progress) -> Subject:
     from emulator.insight.guest_streams import Source
     from emulator.insight.program_sides import ProgramSubject
 
-    return ProgramSubject(request_of(arguments), options_of(arguments), Source(), write_all, sys.stderr)
+    return ProgramSubject(request_of(arguments), options_of(arguments), Source(), progress.write, sys.stderr)
 
 
-def _progress() -> tuple[Callable[[int], None], Callable[[], None]]:
-    """How far it is, on a terminal; and what removes that."""
-    if not sys.stderr.isatty():
-        return (lambda _: None), (lambda: None)
-    shown = 0.0
+class Progress:
+    """How far it is, in a line of a terminal that goes away; nothing where `stream` is none."""
 
-    def show(count: int) -> None:
-        nonlocal shown
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._is_terminal = stream.isatty()
+        self._since = 0.0
+        self._is_shown = False
+        self._in_line = False
+        """The guest has written a part of a line, which must stay."""
+
+    def show(self, count: int) -> None:
+        """So many instructions."""
         now = time.monotonic()
-        if now - shown > 0.3:
-            shown = now
-            sys.stderr.write(f"\r\x1b[K{count:,} instructions on both engines ")
-            sys.stderr.flush()
+        if self._is_terminal and not self._in_line and now - self._since > _INTERVAL:
+            self._since = now
+            self._is_shown = True
+            self._stream.write(f"\r\x1b[K{count:,} instructions on both engines ")
+            self._stream.flush()
 
-    def clear() -> None:
-        if shown:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
+    def clear(self) -> None:
+        """Take the line away."""
+        if self._is_shown:
+            self._is_shown = False
+            self._stream.write("\r\x1b[K")
+            self._stream.flush()
 
-    return show, clear
+    def write(self, number: int, data: bytes) -> None:
+        """What the guest writes, to our stream of that number."""
+        self.clear()
+        write_all(number, data)
+        if data:
+            self._in_line = data[-1:] != b"\n"

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from emulator.cli.board_image import add_image_options, image_subject, is_image, write_out
+from emulator.cli.board_image import add_image_options, image_subject, is_image, write_all
 from emulator.cli.run import (
     Parser,
     add_options,
@@ -182,7 +182,11 @@ def _run_image(arguments: argparse.Namespace, files: dict[str, OutputFile]) -> i
     from emulator.insight.board_sides import BoardSide
 
     run = _Run(arguments)
-    side = BoardSide(image_subject(arguments), run.engine, write_out)
+
+    def sink(data: bytes) -> None:
+        write_all(1, data)
+
+    side = BoardSide(image_subject(arguments, sink), run.engine, sink)
     side.attach(run.owners)
     startup = _age()
     started = time.perf_counter()

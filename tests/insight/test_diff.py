@@ -114,6 +114,32 @@ def test_the_command_says_that_they_differ(
     assert "what differs: reference | fast" in err
 
 
+def test_progress_leaves_the_programs_lines_alone(capfd: pytest.CaptureFixture[str]) -> None:
+    """On a terminal: shown, taken away before output, and not shown over a line that has begun."""
+
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    terminal = Terminal()
+    progress = diff.Progress(terminal)
+    progress.show(1000)
+    progress.write(1, b"a prompt: ")
+    text = "\r\x1b[K1,000 instructions on both engines \r\x1b[K"
+    assert terminal.getvalue() == text
+    progress._since = 0.0
+    progress.show(2000)
+    assert terminal.getvalue() == text
+    progress.write(1, b"\n")
+    progress.show(3000)
+    progress.clear()
+    assert terminal.getvalue() == text + text.replace("1,000", "3,000")
+    assert capfd.readouterr().out == "a prompt: \n"
+    plain = io.StringIO()
+    diff.Progress(plain).show(5)
+    assert not plain.getvalue()
+
+
 @pytest.mark.parametrize(
     ("options", "status", "message"),
     [
