@@ -223,6 +223,9 @@ def machine(fast: bool, program: Program) -> ProgramTwin:
     pe.sysregs.values["CCTLR_EL0"] = program.cctlr
     pe.x[34] = program.fpcr
     _code_registers(twin, program)
+    if program.writable_code and not program.c64:
+        # DDC allows stores to code through any register with its address.
+        pe.write_x(7, DATA + 0x40)
     if program.repairs:
         _good_pointers(twin, program)
     pe.context_stale = True

@@ -86,6 +86,8 @@ def start(twin: Twin, c64: bool, chance: random.Random) -> None:
     code = USER_ROOT.set_value(CODE).set_bounds(2 * PAGE, exact=True)
     pe.pcc = code.clear_permissions(int(Perm.STORE | Perm.STORE_CAP)) if c64 else USER_ROOT.set_value(CODE)
     pe.pstate.c64 = c64
+    # A store into the block that makes it may take effect at once or later: nothing to compare.
+    code = code.clear_permissions(int(Perm.STORE | Perm.STORE_CAP))
     pe.data[0] = USER_ROOT
     whole = USER_ROOT.set_value(DATA).set_bounds(5 * PAGE, exact=True)
     pointers = [
