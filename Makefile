@@ -37,7 +37,8 @@ clean:
 $(VENV)/.run: pyproject.toml
 	@printf 'setting up $(VENV) ............ '
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --disable-pip-version-check -e . && echo done
+	@$(BIN)/pip install --quiet --disable-pip-version-check -e .
+	@$(BIN)/python -m compileall -q emulator guest loader morello_isa && echo done
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml $(VENV)/.run

@@ -115,6 +115,10 @@ class PatchReport:
         out.append(self.summary())
         return out
 
+    def before(self) -> SlotMemory:
+        """The slots as they were, for a dump that is asked for later."""
+        return _SlotsBefore({p.address: p.old for p in self.patches if p.reason != UNREACHABLE})
+
     def summary(self) -> str:
         """`512 slots made Restricted, 6 skipped (4 no capability, 2 run in Executive)`."""
         reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(self.reasons().items()))
@@ -127,6 +131,24 @@ NO_CAPABILITY = "holds no capability"
 SEALED = "sealed with an object type of its own"
 OUT_OF_ROOT = "reaches outside the root"
 UNREACHABLE = "not an aligned slot in mapped memory"
+
+
+class _SlotsBefore:
+    """Memory that holds only the slots of a report."""
+
+    def __init__(self, slots: dict[int, Capability]) -> None:
+        self._slots = slots
+
+    def read_capability(self, address: int) -> Capability:
+        """See `SlotMemory.read_capability`."""
+        found = self._slots.get(address)
+        if found is None:
+            raise GuestMemoryError(f"no slot was looked at at {address:#x}")
+        return found
+
+    def write_capability(self, address: int, capability: Capability) -> None:
+        """See `SlotMemory.write_capability`."""
+        self._slots[address] = capability
 
 
 def _read(memory: SlotMemory, address: int) -> Capability | None:

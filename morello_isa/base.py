@@ -5,19 +5,19 @@ SIMD arithmetic is untouched. `classify(word)` returns one record per class with
 for everything else: arithmetic, and unallocated words. ADR, ADRP and all Morello encodings are rows of the
 table and belong to `morello_isa.decode`.
 
-Register numbers are 0..31; sizes and offsets are bytes.
+Register numbers are 0..31; sizes and offsets are bytes. Records are named tuples: every word of a program
+becomes one, and these are quick to make. Tell them apart by type, not by equality.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from morello_isa.decode import sign_extend
 
 
-@dataclass(frozen=True, slots=True)
-class LoadStore:
+class LoadStore(NamedTuple):
     """One register. `mode`: offset, unscaled, unprivileged, pre, post, or register.
 
     `size` bytes are accessed; integer loads extend to `width` bits (32 or 64). With mode "register" the
@@ -39,8 +39,7 @@ class LoadStore:
     shift: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class LoadStorePair:
+class LoadStorePair(NamedTuple):
     """LDP, STP, LDNP, STNP, LDPSW. `mode`: offset, pre, post or nontemporal; `size` is of one register."""
 
     word: int
@@ -55,8 +54,7 @@ class LoadStorePair:
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
-class LoadLiteral:
+class LoadLiteral(NamedTuple):
     """LDR and LDRSW (literal), integer and vector; address = PCC.value + offset in both states."""
 
     word: int
@@ -67,15 +65,13 @@ class LoadLiteral:
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
-class Prefetch:
+class Prefetch(NamedTuple):
     """PRFM, PRFUM: never faults, never checked."""
 
     word: int
 
 
-@dataclass(frozen=True, slots=True)
-class Exclusive:
+class Exclusive(NamedTuple):
     """LDXR, STXR, LDXP, STXP and their acquire/release forms; `size` is of one register."""
 
     word: int
@@ -89,8 +85,7 @@ class Exclusive:
     n: int
 
 
-@dataclass(frozen=True, slots=True)
-class Ordered:
+class Ordered(NamedTuple):
     """LDAR, STLR, LDLAR, STLLR, LDAPR. `kind`: "acquire", "release", "limited" or "rcpc"."""
 
     word: int
@@ -101,8 +96,7 @@ class Ordered:
     n: int
 
 
-@dataclass(frozen=True, slots=True)
-class CompareAndSwap:
+class CompareAndSwap(NamedTuple):
     """CAS and, with `pair`, CASP (`size` is of one register, s and t are even)."""
 
     word: int
@@ -115,8 +109,7 @@ class CompareAndSwap:
     n: int
 
 
-@dataclass(frozen=True, slots=True)
-class Atomic:
+class Atomic(NamedTuple):
     """LD<op>, ST<op> (t = 31) and SWP. `operation`: ADD CLR EOR SET SMAX SMIN UMAX UMIN SWP."""
 
     word: int
@@ -129,8 +122,7 @@ class Atomic:
     n: int
 
 
-@dataclass(frozen=True, slots=True)
-class SimdMultiple:
+class SimdMultiple(NamedTuple):
     """LD1..LD4, ST1..ST4 (multiple structures): `repeat` * `structure` registers of 8 or 16 bytes.
 
     `post` is None without writeback, else the register number m; m = 31 means "the number of bytes".
@@ -152,9 +144,8 @@ class SimdMultiple:
         return self.repeat * self.structure * self.register_size
 
 
-@dataclass(frozen=True, slots=True)
-class SimdSingle:
-    """LD1..LD4, ST1..ST4 (single structure) to lane `index`, or LD1R..LD4R when `replicate`."""
+class SimdSingle(NamedTuple):
+    """LD1..LD4, ST1..ST4 (single structure) to lane `lane`, or LD1R..LD4R when `replicate`."""
 
     word: int
     is_load: bool
@@ -162,7 +153,7 @@ class SimdSingle:
     structure: int
     element_size: int
     register_size: int
-    index: int
+    lane: int
     t: int
     n: int
     post: int | None
@@ -173,8 +164,7 @@ class SimdSingle:
         return self.structure * self.element_size
 
 
-@dataclass(frozen=True, slots=True)
-class Branch:
+class Branch(NamedTuple):
     """B and, with `link`, BL."""
 
     word: int
@@ -182,8 +172,7 @@ class Branch:
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
-class BranchConditional:
+class BranchConditional(NamedTuple):
     """B.cond."""
 
     word: int
@@ -191,8 +180,7 @@ class BranchConditional:
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
-class CompareBranch:
+class CompareBranch(NamedTuple):
     """CBZ, CBNZ on a register of `width` bits."""
 
     word: int
@@ -202,8 +190,7 @@ class CompareBranch:
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
-class TestBranch:
+class TestBranch(NamedTuple):
     """TBZ, TBNZ of one bit."""
 
     word: int
@@ -213,8 +200,7 @@ class TestBranch:
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
-class BranchRegister:
+class BranchRegister(NamedTuple):
     """BR, BLR, RET with an X register: the integer target. `kind` is the mnemonic."""
 
     word: int
@@ -222,16 +208,14 @@ class BranchRegister:
     n: int
 
 
-@dataclass(frozen=True, slots=True)
-class ExceptionReturn:
+class ExceptionReturn(NamedTuple):
     """ERET and DRPS; `kind` is the mnemonic."""
 
     word: int
     kind: str
 
 
-@dataclass(frozen=True, slots=True)
-class ExceptionGeneration:
+class ExceptionGeneration(NamedTuple):
     """SVC, HVC, SMC, BRK, HLT, DCPS1..3; `kind` is the mnemonic."""
 
     word: int
@@ -239,8 +223,7 @@ class ExceptionGeneration:
     imm: int
 
 
-@dataclass(frozen=True, slots=True)
-class SystemRegisterMove:
+class SystemRegisterMove(NamedTuple):
     """MRS (`is_read`) and MSR of a 64-bit system register."""
 
     word: int
@@ -258,8 +241,7 @@ class SystemRegisterMove:
         return self.op0, self.op1, self.crn, self.crm, self.op2
 
 
-@dataclass(frozen=True, slots=True)
-class SystemInstruction:
+class SystemInstruction(NamedTuple):
     """SYS and SYSL: DC, IC, AT, TLBI and so on."""
 
     word: int
@@ -281,8 +263,7 @@ class SystemInstruction:
         return (self.op1, self.crn, self.crm, self.op2) in ADDRESS_OPERATIONS
 
 
-@dataclass(frozen=True, slots=True)
-class PstateImmediate:
+class PstateImmediate(NamedTuple):
     """MSR <pstatefield>, #imm."""
 
     word: int
@@ -291,16 +272,14 @@ class PstateImmediate:
     imm: int
 
 
-@dataclass(frozen=True, slots=True)
-class Hint:
+class Hint(NamedTuple):
     """NOP, YIELD, WFE, WFI, SEV, SEVL, …: `number` is CRm:op2."""
 
     word: int
     number: int
 
 
-@dataclass(frozen=True, slots=True)
-class Barrier:
+class Barrier(NamedTuple):
     """CLREX (op2 2), DSB (4), DMB (5), ISB (6), SB (7)."""
 
     word: int
@@ -530,26 +509,26 @@ def _simd_single(word: int) -> SimdSingle | None:
     is_load, quad = bool(word >> 22 & 1), word >> 30 & 1
     scale, s_bit, size = word >> 14 & 3, word >> 12 & 1, word >> 10 & 3
     structure = (word >> 13 & 1) << 1 | word >> 21 & 1
-    index, log_element, replicate = 0, scale, False
+    lane, log_element, replicate = 0, scale, False
     if scale == 3:
         if not is_load or s_bit:
             return None
         log_element, replicate = size, True
     elif scale == 0:
-        index = quad << 3 | s_bit << 2 | size
+        lane = quad << 3 | s_bit << 2 | size
     elif scale == 1:
         if size & 1:
             return None
-        index = quad << 2 | s_bit << 1 | size >> 1
+        lane = quad << 2 | s_bit << 1 | size >> 1
     elif size == 0:
-        index = quad << 1 | s_bit
+        lane = quad << 1 | s_bit
     elif size == 1 and not s_bit:
-        index, log_element = quad, 3
+        lane, log_element = quad, 3
     else:
         return None
     post = word >> 16 & 31 if word >> 23 & 1 else None
     return SimdSingle(
-        word, is_load, replicate, structure + 1, 1 << log_element, 16 if quad else 8, index,
+        word, is_load, replicate, structure + 1, 1 << log_element, 16 if quad else 8, lane,
         word & 31, word >> 5 & 31, post,
     )  # fmt: skip
 

@@ -53,7 +53,18 @@ def test_only_the_hosts_talk_to_unicorn() -> None:
         for path in _modules("emulator")
         if any(module.split(".")[0] == "unicorn" for module, _ in _imports(path))
     }
-    assert users <= {"emulator/engine/host.py", "emulator/engine/translate/host.py"}
+    assert users <= {f"emulator/engine/{name}.py" for name in ("host", "raw", "translate/host")}
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_only_the_plugin_needs_pytest(package: str) -> None:
+    """It is no dependency of the package: only a session of pytest loads these modules."""
+    users = {
+        str(path.relative_to(REPOSITORY))
+        for path in _modules(package)
+        if any(module.split(".")[0] in ("pytest", "_pytest") for module, _ in _imports(path))
+    }
+    assert users <= {"emulator/testing/plugin.py", "emulator/testing/collect.py"}
 
 
 @pytest.mark.parametrize("package", PACKAGES)

@@ -8,7 +8,7 @@ is 32 + n). To add a board, add a row to `BOARDS`; to add a device to one, a row
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 SPI = 32
 PPI = 16
@@ -148,5 +148,15 @@ VIRT = Board(
     counter_hz=62_500_000,
     model="linux,dummy-virt",
 )
+
+
+def at_time(board: Board, epoch: int) -> Board:
+    """The same board whose real-time clock starts at `epoch`, seconds since 1970, not at the host's time."""
+    devices = tuple(
+        replace(row, options={"epoch": epoch, **row.options}) if row.kind == "pl031" else row
+        for row in board.devices
+    )
+    return replace(board, devices=devices)
+
 
 BOARDS: Mapping[str, Board] = {board.name: board for board in (TESTBOARD, MORELLO, VIRT)}

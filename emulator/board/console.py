@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import select
 import sys
 import termios
+import time
 import tty
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +19,7 @@ from morello_isa.errors import UserError
 
 _ESCAPE = 0x01  # Ctrl-A
 _READ_BYTES = 4096
+_READER_SECONDS = 1.0
 Receiver = Callable[[bytes], None]
 
 
@@ -56,8 +59,10 @@ class StreamConsole:
     Ctrl-A h prints help.
     """
 
-    def __init__(self, output: _Output, input_fd: int | None = None) -> None:
+    def __init__(self, output: _Output, input_fd: int | None = None, follower: int | None = None) -> None:
+        """`follower`: the descriptor of the other end of a pseudo-terminal."""
         self._output: _Output = output
+        self._follower = follower
         self._input_fd = input_fd
         self._receiver: Receiver | None = None
         self._escaped = False
@@ -88,7 +93,9 @@ class StreamConsole:
             termios.tcsetattr(self._input_fd, termios.TCSANOW, modes)
 
     def close(self) -> None:
-        """Gives the terminal back as it was."""
+        """Gives the terminal back as it was; whoever reads from a pseudo-terminal gets the time to."""
+        if self._follower is not None:
+            _wait_for_reader(self._follower)
         if self._saved is not None and self._input_fd is not None:
             termios.tcsetattr(self._input_fd, termios.TCSADRAIN, self._saved)  # type: ignore[arg-type]
             self._saved = None
@@ -144,6 +151,16 @@ class StreamConsole:
         return bytes(kept)
 
 
+def _wait_for_reader(follower: int) -> None:
+    """What nobody has read when the process ends is lost, so wait a little while."""
+    deadline = time.monotonic() + _READER_SECONDS
+    while time.monotonic() < deadline:
+        unread = fcntl.ioctl(follower, termios.FIONREAD, bytes(4))
+        if not int.from_bytes(unread, sys.byteorder):
+            break
+        time.sleep(0.005)
+
+
 class _Discard:
     """A stream that takes everything."""
 
@@ -188,8 +205,7 @@ def _open_pty() -> StreamConsole:
     with contextlib.suppress(termios.error):
         tty.setraw(follower)
     sys.stderr.write(f"morello boot: console on {os.ttyname(follower)}\n")
-    console = StreamConsole(os.fdopen(leader, "wb", buffering=0), leader)
-    return console
+    return StreamConsole(os.fdopen(leader, "wb", buffering=0), leader, follower)
 
 
 class FileBlock:

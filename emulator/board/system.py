@@ -30,9 +30,11 @@ from morello_isa.capability import CAP_MAX
 
 _BRANCH_TO_SELF = 0x1400_0000
 _RECURSION_LIMIT = 8
-_CHUNK = 200_000
-_INTERACTIVE_CHUNK = 20_000
+_CHUNK = 1_000_000
+_INTERACTIVE_CHUNK = 200_000
 _DAIF_I = 2
+ENGINES = ("fast", "reference")
+DEFAULT_ENGINE = "fast"
 INTERRUPTS = (FaultKind.IRQ, FaultKind.FIQ, FaultKind.SERROR)
 
 
@@ -40,7 +42,11 @@ MakeEngine = Callable[[Pe, Mmu, Callable[[Pe, PeFault], None]], Engine]
 
 
 def make_engine(name: str, pe: Pe, memory: Mmu, handler: Callable[[Pe, PeFault], None]) -> Engine:
-    """The engine called `name` ("reference"). Raises KeyError for an unknown name."""
+    """The engine called `name`, one of `ENGINES`. Raises KeyError for an unknown name."""
+    if name == "fast":
+        from emulator.engine.translate.engine import FastEngine
+
+        return FastEngine(pe, memory, handler)
     if name != "reference":
         raise KeyError(name)
     from emulator.engine.reference import ReferenceEngine
@@ -57,10 +63,10 @@ class System:
         *,
         consoles: Mapping[int, Console] | None = None,
         blocks: Mapping[int, Block] | None = None,
-        engine: str | MakeEngine = "reference",
+        engine: str | MakeEngine | None = None,
         trace: Callable[[str, str], None] | None = None,
     ) -> None:
-        """`trace(topic, text)` gets lines for exc, mmu, dev and psci; `engine` is a name or a maker."""
+        """`engine` is one of `ENGINES` or a maker; `trace(topic, text)` gets topics exc, mmu, dev, psci."""
         self.board = board
         self._trace = trace
         self.physical = PhysicalMemory()
@@ -69,13 +75,16 @@ class System:
         self.pe = Pe()
         self.mmu = Mmu(self.pe, self.physical, self._tracer("mmu"))
         parts = (self.pe, self.mmu, self._on_exception)
-        self.engine = make_engine(engine, *parts) if isinstance(engine, str) else engine(*parts)
+        named = engine or DEFAULT_ENGINE
+        self.engine = make_engine(named, *parts) if isinstance(named, str) else named(*parts)
         self.clock = InstructionClock(board.counter_hz)
         self.clock.attach(self.engine)
         self.psci: Psci | None = None
         self._console = (consoles or {}).get(0)
         self.wait_for_input: Callable[[], bool] | None = None
         self.poll: Callable[[], None] | None = None
+        self.poll_every = _INTERACTIVE_CHUNK
+        """Instructions."""
         self.last_fault: PeFault | None = None
         self._repeats = 0
         self._stuck = ""
@@ -212,7 +221,7 @@ class System:
         """Runs until the guest ends, is stuck, or has executed `max_instructions` more."""
         done_before = self.pe.instructions
         while True:
-            chunk = _CHUNK if self.poll is None else _INTERACTIVE_CHUNK
+            chunk = _CHUNK if self.poll is None else self.poll_every
             if max_instructions is not None:
                 left = max_instructions - (self.pe.instructions - done_before)
                 if left <= 0:

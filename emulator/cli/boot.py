@@ -13,13 +13,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from emulator.board.boards import BOARDS, Board
+from emulator.board.boards import BOARDS, Board, at_time
 from emulator.board.console import FileBlock, StreamConsole, open_console
 from emulator.board.devices.base import Block, Console
 from emulator.board.fdt import BootInfo, board_tree, check_blob, to_blob
 from emulator.board.image import Loaded, load_elf, load_kernel, load_raw, read_file
 from emulator.board.outcome import Outcome, OutcomeKind
-from emulator.board.system import MakeEngine, System
+from emulator.board.system import DEFAULT_ENGINE, ENGINES, MakeEngine, System
 from emulator.board.tracing import TRACE_TOPICS, Trace
 from emulator.memory.physical import GRANULE_BYTES
 from morello_isa.capability import Capability
@@ -81,7 +81,7 @@ def add_boot_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--serial2", metavar="WHERE", default="none", help="second UART, likewise")
     parser.add_argument("--virtio-console", metavar="WHERE", help="adds a virtio console, likewise")
     parser.add_argument("--el", type=int, choices=(1, 2, 3), help="exception level to start at")
-    parser.add_argument("--engine", choices=("reference",), default="reference")
+    parser.add_argument("--engine", choices=ENGINES, help=f"default: {DEFAULT_ENGINE}")
     parser.add_argument("--max-instructions", metavar="N", type=_count)
     parser.add_argument("--trace", metavar="TOPIC,…", type=_topics, default=frozenset())
     parser.add_argument("--trace-file", metavar="FILE", type=Path, help="trace there instead of on stderr")
@@ -130,22 +130,25 @@ def make_system(
     options: argparse.Namespace,
     consoles: Mapping[int, Console],
     disks: Mapping[int, Block],
-    engine: str | MakeEngine,
+    engine: str | MakeEngine | None,
     trace: Callable[[str, str], None] | None = None,
+    epoch: int | None = None,
 ) -> System:
-    """The board that the options ask for. Raises UserError."""
-    board = BOARDS[options.board] if options.board else _default_board(options)
+    """The board that the options ask for, its clock at `epoch` or the host's time. Raises UserError."""
+    board = BOARDS[options.board] if options.board else default_board(options.image)
+    if epoch is not None:
+        board = at_time(board, epoch)
     if disks and not any(d.block == 0 for d in board.devices):
         raise UserError(f"board {board.name} has no disk")
     return System(board, consoles=consoles, blocks=disks, engine=engine, trace=trace)
 
 
-def _default_board(options: argparse.Namespace) -> Board:
+def default_board(image_file: str | None) -> Board:
     """`testboard` for images that have its harness's symbols, else `morello`."""
-    if options.image is not None:
+    if image_file is not None:
         from loader.elf import ElfImage
 
-        image = ElfImage.from_bytes(read_file(options.image), options.image)
+        image = ElfImage.from_bytes(read_file(image_file), image_file)
         if any(s.name == "trickbox" for s in image.symbols):
             return BOARDS["testboard"]
     return BOARDS["morello"]
@@ -243,20 +246,19 @@ def _wait(consoles: Sequence[StreamConsole]) -> bool:
 
 
 def _finish(outcome: Outcome) -> int:
-    """Message on stderr (none for plain success) and exit status."""
-    status, text = status_of(outcome)
-    if text:
-        sys.stderr.write(f"morello boot: {text}\n")
+    status, message = exit_status(outcome)
+    if message:
+        sys.stderr.write(f"morello boot: {message}\n")
     return status
 
 
-def status_of(outcome: Outcome) -> tuple[int, str]:
-    """Exit status and what to say ("" for ends that speak for themselves)."""
+def exit_status(outcome: Outcome) -> tuple[int, str]:
+    """(exit status, what to tell the user: "" for an end that the guest asked for)."""
     kind, detail = outcome.kind, outcome.detail
     if kind is OutcomeKind.REPORTED:
-        return 0 if isinstance(detail, bytes) and detail.endswith(b"OK\n") else 1, ""
+        return (0 if isinstance(detail, bytes) and detail.endswith(b"OK\n") else 1), ""
     if kind is OutcomeKind.EXIT:
-        return detail if isinstance(detail, int) else 1, ""
+        return (detail if isinstance(detail, int) else 1), ""
     if kind in (OutcomeKind.POWER_OFF, OutcomeKind.USER):
         return 0, ""
     statuses = {

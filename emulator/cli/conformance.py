@@ -15,6 +15,7 @@ from typing import NoReturn
 from emulator.board.conformance import report
 from emulator.board.conformance.image import DEFAULT_LIMIT, Job, Result, Verdict, find_images
 from emulator.board.conformance.runner import run_all
+from emulator.board.system import ENGINES
 from morello_isa.errors import EXIT_EMULATOR_ERROR
 
 _SELF_CHECK_SAMPLE = 24
@@ -37,7 +38,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "folder", type=Path, metavar="DIR", help="folder with *.elf or *.elf.gz, or one image"
     )
-    parser.add_argument("--engine", choices=("reference",), default="reference")
+    parser.add_argument(
+        "--engine",
+        choices=ENGINES,
+        default="reference",
+        help="default: reference, which needs no translation for images that run once",
+    )
     parser.add_argument("--jobs", type=_positive, default=os.cpu_count() or 1, help="worker processes")
     parser.add_argument("--filter", metavar="PATTERN", help="part of the name, or a shell pattern")
     parser.add_argument("--limit", type=_positive, default=DEFAULT_LIMIT, help="instructions per image")

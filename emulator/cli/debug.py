@@ -1,10 +1,11 @@
-"""`morello debug`: run a Linux program, or with --boot a board, under the debugger."""
+"""`morello debug`: run a Linux program, or with --boot a board, or a saved machine, under the debugger."""
 
 from __future__ import annotations
 
 import argparse
 import os
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from emulator.debug.board_session import BoardDebugger
     from emulator.debug.session import Debugger, DebuggerCore
 
-EXIT_INTERRUPTED = 130
+EXIT_INTERRUPTED, EXIT_KILLED = 130, 137
 RECIPE = (
     *("image", "board", "kernel", "initrd", "append", "dtb", "drive", "el", "max_instructions"),
     *("console", "serial2", "virtio_console"),
@@ -47,6 +48,7 @@ def parser() -> argparse.ArgumentParser:
         "--allow-repeat", action="store_true", help="going back may repeat the program's changes to files"
     )
     add_options(p)
+    p.set_defaults(engine="reference")
     return p
 
 
@@ -94,7 +96,7 @@ def main(argv: Sequence[str]) -> int:
     else:
         arguments = parser().parse_args(argv)
         saved = is_saved(arguments.program)
-        debugger = continued(arguments.program) if saved else program_debugger(arguments)
+        debugger = continued(arguments.program, arguments.engine) if saved else program_debugger(arguments)
     lines: list[str] = []
     for option, value in arguments.script:
         lines += script_lines(value) if option == "-x" else [value]
@@ -109,7 +111,7 @@ def program_debugger(arguments: argparse.Namespace) -> Debugger:
         raise UserError("debug: --boot comes before the options of the board", EXIT_EMULATOR_ERROR)
     from emulator.debug.session import Debugger
 
-    debugger = Debugger(request_of(arguments), options_of(arguments))
+    debugger = Debugger(request_of(arguments), options_of(arguments), arguments.engine)
     debugger.allow_repeat = arguments.allow_repeat
     return debugger
 
@@ -123,7 +125,7 @@ def board_debugger(options: argparse.Namespace) -> BoardDebugger:
             "debug --boot: --trace, --dump-dtb and --dump-tags are for 'morello boot'", EXIT_EMULATOR_ERROR
         )
 
-    recipe = {name: getattr(options, name) for name in RECIPE}
+    recipe = {name: getattr(options, name) for name in RECIPE} | {"epoch": int(time.time())}
     names = {name: str(recipe[name]) for name in FILES_OF_BOARD if recipe[name]}
     return make_board_debugger(options, recipe, names)
 
@@ -139,15 +141,18 @@ def make_board_debugger(
 
     def start(consoles: Mapping[int, Console], engine: MakeEngine) -> tuple[System, Loaded]:
         disks = {number: OverlayBlock(disk) for number, disk in boot.open_disks(options).items()}
-        system = boot.make_system(options, consoles, disks, engine)
+        epoch = recipe["epoch"]
+        assert isinstance(epoch, int)
+        system = boot.make_system(options, consoles, disks, engine, epoch=epoch)
         return system, boot.load(system, options)
 
     consoles = boot.open_consoles(options)
     limit = options.max_instructions
-    return BoardDebugger(BoardRequest(start, boot.status_of, consoles, limit, recipe, names))
+    request = BoardRequest(start, boot.exit_status, consoles, limit, recipe, names, options.engine)
+    return BoardDebugger(request)
 
 
-def continued(path: str) -> DebuggerCore:
+def continued(path: str, engine: str = "reference") -> DebuggerCore:
     """The debugger of a saved machine, standing where that was saved. Raises UserError."""
     from emulator.cli.boot import boot_parser
     from emulator.debug.saving import resume_saved
@@ -155,11 +160,12 @@ def continued(path: str) -> DebuggerCore:
     def board(recipe: Mapping[str, object], names: Mapping[str, str]) -> BoardDebugger:
         options = boot_parser().parse_args([])
         for name, value in recipe.items():
-            if value is not None:
+            if value is not None and name in RECIPE:
                 setattr(options, name, value)
+        options.engine = engine
         return make_board_debugger(options, recipe, names)
 
-    return resume_saved(path, board)
+    return resume_saved(path, board, engine)
 
 
 def work(debugger: DebuggerCore, lines: Sequence[str], batch: bool) -> int:
@@ -173,7 +179,7 @@ def work(debugger: DebuggerCore, lines: Sequence[str], batch: bool) -> int:
         if not hasattr(debugger, "guest"):
             debugger.start()
             if not batch:
-                print(f"{debugger.name} is loaded; 'run' starts it, 'help' lists the commands", flush=True)
+                print(debugger.greeting, flush=True)
         else:
             shell.execute("context")
         shell.run_lines(lines)
@@ -193,7 +199,7 @@ def work(debugger: DebuggerCore, lines: Sequence[str], batch: bool) -> int:
 def run_until_fault(arguments: argparse.Namespace) -> int:
     """`morello run --debug-on-fault`: the prompt at the first fault; without a terminal its panel on stderr.
 
-    The exit status is the program's.
+    The exit status is the program's; 137, as for one that was killed, when the user quits before its end.
     """
     check(arguments, "run --debug-on-fault")
     from emulator.debug.repl import interact
@@ -216,6 +222,8 @@ def run_until_fault(arguments: argparse.Namespace) -> int:
             shell.show_stop(stop)
             if terminal:
                 interact(shell)
+                if shell.done and not debugger.stop.is_end:
+                    return EXIT_KILLED
         while not debugger.stop.is_end:
             debugger.resume()
             if debugger.stop.cause is StopCause.INTERRUPT:

@@ -26,6 +26,7 @@ def parser() -> argparse.ArgumentParser:
         "--allow-repeat", action="store_true", help="going back may repeat the program's changes to files"
     )
     add_options(p)
+    p.set_defaults(engine="reference")
     return p
 
 
@@ -91,7 +92,7 @@ def _program_debugger(arguments: argparse.Namespace) -> DebuggerCore:
         raise UserError("gdbserver: --boot comes right before or after PORT", EXIT_EMULATOR_ERROR)
     from emulator.debug.session import Debugger
 
-    debugger = Debugger(request_of(arguments), options_of(arguments))
+    debugger = Debugger(request_of(arguments), options_of(arguments), arguments.engine)
     debugger.allow_repeat = arguments.allow_repeat
     return debugger
 

@@ -7,6 +7,7 @@ import contextlib
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from morello_isa.errors import EXIT_EMULATOR_ERROR, EXIT_LIMIT, UserError
@@ -32,6 +33,7 @@ def parser() -> argparse.ArgumentParser:
     """The options of `morello run`."""
     p = Parser(prog="morello run", description=__doc__, allow_abbrev=False)
     p.add_argument("--debug-on-fault", action="store_true", help="enter the debugger at the first fault")
+    p.add_argument("--stats-json", metavar="FILE", help="the counters of --stats as JSON into FILE")
     add_options(p)
     return p
 
@@ -44,10 +46,11 @@ def add_options(p: argparse.ArgumentParser) -> None:
     )
     p.add_argument("--env", metavar="NAME=VALUE", action="append", default=[], help="set a guest variable")
     p.add_argument("--abi", choices=("full", "transitional", "newer"), default="full", help="purecap ABI")
+    p.add_argument("--engine", choices=("fast", "reference"), default="fast", help="how instructions execute")
+    p.add_argument("--no-cache", action="store_true", help="neither read nor keep translations on disk")
     p.add_argument(
-        "--engine", choices=("reference", "fast"), default="reference", help="how instructions execute"
+        "--max-instructions", metavar="N", type=positive_count, help="stop with status 124 after N"
     )
-    p.add_argument("--max-instructions", metavar="N", type=_count, help="stop with status 124 after N")
     p.add_argument("--stats", action="store_true", help="counters on stderr at the end")
     p.add_argument("--strace", action="store_true", help="system calls on stderr, capabilities decoded")
     refusal = p.add_mutually_exclusive_group()
@@ -79,11 +82,21 @@ def add_options(p: argparse.ArgumentParser) -> None:
     p.add_argument("arguments", metavar="ARGS", nargs=argparse.REMAINDER)
 
 
-def _count(text: str) -> int:
-    value = int(text.replace("_", ""))
-    if value <= 0:
-        raise ValueError
-    return value
+def take_trailing(arguments: argparse.Namespace, option: str) -> str | None:
+    """FILE when the program's arguments end with `option FILE`; the two are not the program's then."""
+    rest = arguments.arguments
+    if len(rest) < 2 or rest[-2] != option:
+        return None
+    arguments.arguments, name = rest[:-2], str(rest[-1])
+    return name
+
+
+def positive_count(text: str) -> int:
+    """A number from 1, `_` allowed between digits, for `type=` of argparse."""
+    digits = text.replace("_", "")
+    if not (digits.isascii() and digits.isdecimal()) or len(digits) > 20 or int(digits) == 0:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number from 1")
+    return int(digits)
 
 
 def _size(text: str) -> int:
@@ -105,7 +118,7 @@ def main(argv: Sequence[str]) -> int:
 
     session = Session(request_of(arguments), options_of(arguments), trace=arguments.strace)
     explain_fatal_signals(session)
-    started = time.perf_counter()
+    started, cpu_started = time.perf_counter(), time.process_time()
     if sys.stdout is not None:
         with contextlib.suppress(BrokenPipeError):
             sys.stdout.flush()
@@ -113,9 +126,28 @@ def main(argv: Sequence[str]) -> int:
         outcome = session.kernel.run()
     except KeyboardInterrupt:
         return 130
-    if arguments.stats:
-        sys.stderr.write(statistics(session, time.perf_counter() - started))
+    finally:
+        if session.translations is not None:
+            session.translations.save()
+    if arguments.stats or arguments.stats_json:
+        from emulator.cli import statistics
+
+        seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - cpu_started
+        if arguments.stats:
+            sys.stderr.write(statistics.statistics(session.kernel, seconds))
+        if arguments.stats_json:
+            _write_json(arguments.stats_json, statistics.data(session.kernel, seconds, cpu_seconds))
     return exit_status(session, outcome)
+
+
+def _write_json(name: str, content: dict[str, object]) -> None:
+    import json
+
+    try:
+        Path(name).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise UserError(f"{name} can't be written: {reason}", EXIT_EMULATOR_ERROR) from None
 
 
 def request_of(arguments: argparse.Namespace) -> Request:
@@ -148,6 +180,12 @@ def _library_directories(arguments: argparse.Namespace) -> list[str]:
     return [part for item in arguments.library_path for part in item.split(":") if part]
 
 
+def _cache_folder() -> Path:
+    from emulator.engine.translate.cache import default_folder
+
+    return default_folder()
+
+
 def options_of(arguments: argparse.Namespace) -> Options:
     """How to run it, from the command line."""
     from emulator.linux.abi import Profile
@@ -156,6 +194,7 @@ def options_of(arguments: argparse.Namespace) -> Options:
 
     options = Options(
         engine=arguments.engine,
+        translations=None if arguments.no_cache or arguments.engine != "fast" else _cache_folder(),
         max_instructions=arguments.max_instructions,
         real_time=arguments.real_time,
         profile=Profile(arguments.abi),
@@ -184,25 +223,3 @@ def explain_fatal_signals(session: Session) -> None:
         session.errors.write(explain(process, info))
 
     session.kernel.fatal = tell
-
-
-def statistics(session: Session, seconds: float) -> str:
-    """The lines of `--stats`."""
-    kernel = session.kernel
-    count = kernel.instructions
-    rate = count / seconds / 1e6 if seconds > 0 else 0.0
-    parts = [f"{_amount(count)} instructions, {seconds:.2f} s ({rate:.2f} MIPS)"]
-    if kernel.statistics.crossings:
-        parts.append(f"{kernel.statistics.crossings:,} compartment crossings")
-    if kernel.statistics.restricted_slots:
-        parts.append(f"{kernel.statistics.restricted_slots:,} relocated slots made Restricted")
-    parts.append(f"{kernel.statistics.syscalls:,} system calls")
-    if kernel.statistics.faults:
-        parts.append(f"{kernel.statistics.faults:,} faults")
-    return "── " + " · ".join(parts) + "\n"
-
-
-def _amount(count: int) -> str:
-    if count < 100_000:
-        return f"{count:,}"
-    return f"{count / 1e6:.1f} M" if count < 1e9 else f"{count / 1e9:.2f} G"

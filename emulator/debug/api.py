@@ -351,10 +351,18 @@ class Machine:
 
 
 def debug(
-    program: str, *arguments: str, request: Request | None = None, options: Options | None = None
+    program: str,
+    *arguments: str,
+    request: Request | None = None,
+    options: Options | None = None,
+    engine: str = "reference",
 ) -> Machine:
-    """A Linux program, stopped before its first instruction; `request` may say more than its name."""
-    debugger = Debugger(request if request is not None else Request(program, arguments), options)
+    """A Linux program, stopped before its first instruction; `request` may say more than its name.
+
+    `engine` "fast": translated code between stops, which pays for long runs.
+    """
+    request = request if request is not None else Request(program, arguments)
+    debugger = Debugger(request, options, engine)
     debugger.start()
     return Machine(debugger)
 

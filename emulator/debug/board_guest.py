@@ -12,8 +12,8 @@ from emulator.board.outcome import Outcome
 from emulator.board.system import INTERRUPTS, MakeEngine, System
 from emulator.debug.board_streams import BoardLog, Inputs, ReplayedConsole
 from emulator.debug.board_target import BoardProgram, BoardThread
-from emulator.debug.engine import DebugEngine
-from emulator.debug.guest import Guest
+from emulator.debug.engine import DebugEngine, debug_engine
+from emulator.debug.guest import LONGEST_RUN, Guest
 from emulator.debug.stops import ANY, CatchKind, Stop, StopCause
 from emulator.explain import explain
 from emulator.faults import FaultKind, PeFault
@@ -38,7 +38,8 @@ class BoardRequest:
     """What to boot. `boot` makes the board with these consoles and engine, and loads the image.
 
     `status` gives exit status and sentence of an outcome. `options` are the recipe for a saved machine, as
-    options of `morello boot`; `names` are those of its files as the user knows them.
+    options of `morello boot` and the real-time clock's "epoch"; `names` are those of its files as the user
+    knows them.
     """
 
     boot: Callable[[Mapping[int, Console], MakeEngine], tuple[System, Loaded]]
@@ -47,6 +48,8 @@ class BoardRequest:
     max_instructions: int | None
     options: Mapping[str, object]
     names: Mapping[str, str]
+    engine: str | None = None
+    """See `debug_engine`."""
 
     @property
     def name(self) -> str:
@@ -88,13 +91,16 @@ class BoardGuest(Guest):
         request = self._request
         consoles = {n: ReplayedConsole(n, self._log, outside) for n, outside in request.consoles.items()}
 
+        make = debug_engine(request.engine)
+
         def engine(pe: Pe, memory: Mmu, handler: Callable[[Pe, PeFault], None]) -> DebugEngine:
-            return DebugEngine(pe, memory, handler, self)
+            return make(pe, memory, handler, self)
 
         system, loaded = request.boot(consoles, engine)
         self.system = system
         inputs = Inputs(self._log, consoles, request.consoles, lambda: self.interrupted)
         system.poll, system.wait_for_input = inputs.poll, inputs.wait
+        system.poll_every = LONGEST_RUN
         self.task = BoardThread(system, BoardProgram(system, loaded, request.name))
         self.pause(self.task, StopCause.START, "image loaded")
         outcome = system.run(request.max_instructions)

@@ -36,6 +36,14 @@ class BoardDebugger(DebuggerCore):
         """See `DebuggerCore`."""
         return self.request.name
 
+    @property
+    def greeting(self) -> str:
+        """See `DebuggerCore`."""
+        board = self.guest.system.board.name
+        return (
+            f"{self.name} is loaded on the board {board}; 'run' starts it, 'catch fault' stops at exceptions"
+        )
+
     def make_guest(self) -> BoardGuest:
         """See `DebuggerCore`."""
         return BoardGuest(self.request, self.log)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from emulator.linux.handles import ACCESS_MODE, HostFile
-from emulator.linux.strace import Tracer
+from emulator.linux.observer import Observer
 from emulator.linux.table import Result
 
 if TYPE_CHECKING:
@@ -30,14 +30,11 @@ _CHANGING = frozenset(
 )
 
 
-class FileChanges(Tracer):
-    """A tracer that prints nothing; `first` names the first system call that changed files, or is ""."""
+class FileChanges(Observer):
+    """An observer that prints nothing; `first` names the first system call that changed files, or is ""."""
 
     def __init__(self) -> None:
         self.first = ""
-
-    def line(self, pid: int, text: str) -> None:
-        """Nothing is printed."""
 
     def call(self, task: Task, call: PendingCall, result: Result | None) -> None:
         """A call that has ended."""

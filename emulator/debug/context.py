@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 
 from emulator.debug.board_session import BoardDebugger
 from emulator.debug.errors import CommandError
+from emulator.debug.linux_tables import crossings
+from emulator.debug.session import Debugger
 from emulator.debug.style import Style
-from emulator.debug.text import short
+from emulator.debug.text import short, size
 from emulator.faults import MemoryAbort
+from emulator.state.pe import RESTRICTED_BANK
 from morello_isa.capability import Capability
 from morello_isa.disassemble import disassemble
 
@@ -40,6 +43,8 @@ class Panel:
         yield from self._section("code", self._code(task))
         yield from self._section("registers", self._registers(task))
         yield from self._section("stack", self._stack(task))
+        if isinstance(debugger, Debugger) and debugger.process.loader is not None:
+            yield from self._section("compartment", compartment(debugger))
         yield f" {style('title', 'state')}      {state(debugger, task)}"
 
     def _section(self, name: str, lines: Iterator[str]) -> Iterator[str]:
@@ -88,13 +93,32 @@ class Panel:
             yield granule_line(self._debugger, address, value, self._style)
 
 
+def compartment(debugger: Debugger) -> Iterator[str]:
+    """Which side runs where, on which stack, and where the other side is."""
+    pe, names = debugger.task.pe, debugger.names
+    side = "Restricted" if pe.is_restricted else "Executive"
+    own, other = (RESTRICTED_BANK, 0) if pe.is_restricted else (0, RESTRICTED_BANK)
+    count = crossings(debugger)
+    yield f"{side}{_stack_use(pe.stack[own])}, {count:,} crossing{'s' if count != 1 else ''}"
+    if pe.stack[other].tag and pe.is_restricted:
+        outer = next((frame for frame in debugger.frames() if not frame.restricted), None)
+        where = f", waits in {names.where(debugger.process, outer.pc - 4)}" if outer is not None else ""
+        yield f"Executive{_stack_use(pe.stack[other])}{where}"
+
+
+def _stack_use(stack: Capability) -> str:
+    if not stack.tag or not stack.bounds.valid:
+        return ""
+    return f" on a stack of {size(stack.length)}, {size(stack.limit - stack.value)} used"
+
+
 def state(debugger: DebuggerCore, task: Thread) -> str:
     """`C64, Restricted · thread 100 · 1,234 instructions`."""
     pe = task.pe
     mode = "C64" if pe.pstate.c64 else "A64"
     if isinstance(debugger, BoardDebugger):
         mode = f"EL{pe.pstate.el}, {mode}"
-    if task.process.abi.is_purecap:
+    if isinstance(debugger, BoardDebugger) or task.process.abi.is_purecap:
         mode += ", Restricted" if pe.is_restricted else ", Executive"
     flags = "".join(n if pe.nzcv >> b & 1 else "-" for n, b in zip("NZCV", (3, 2, 1, 0), strict=True))
     thread = "core 0" if isinstance(debugger, BoardDebugger) else f"thread {task.tid}"

@@ -7,6 +7,7 @@ is never bound.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from emulator.engine.api import ExceptionHandler
@@ -48,6 +49,18 @@ class Controller(Protocol):
         """The personality has acted on it."""
 
 
+MakeEngine = Callable[[Pe, Memory, ExceptionHandler, Controller], "DebugEngine"]
+
+
+def debug_engine(name: str | None) -> MakeEngine:
+    """The maker of engines under a debugger: "fast" translates between stops, anything else does not."""
+    if name == "fast":
+        from emulator.debug.fast_engine import FastDebugEngine
+
+        return FastDebugEngine
+    return DebugEngine
+
+
 class DebugEngine(ReferenceEngine):
     """See `emulator.engine.api.Engine`. `stop_at` is an instruction count of this PE to stop at."""
 
@@ -56,14 +69,22 @@ class DebugEngine(ReferenceEngine):
     ) -> None:
         super().__init__(pe, memory, self._exception)
         self._personality = on_exception
-        self._controller = controller
+        self.controller = controller
         self.stop_at: int | None = None
+        self.known_addresses: frozenset[int] = frozenset()
+        """Breakpoints that bound code takes account of."""
         self.was_restricted = pe.is_restricted
         self.observe(controller.observing)
 
     def observe(self, on: bool) -> None:
         """Ask the controller before each instruction, or no longer."""
         self.before_instruction = self._before if on else None
+
+    def take_account(self) -> None:
+        """Forget code that was bound for other breakpoints."""
+        if self.known_addresses != self.controller.addresses:
+            self.known_addresses = frozenset(self.controller.addresses)
+            self.forget_code()
 
     def leave(self) -> None:
         """After a pause: begin anew with `before_slice`, since what to stop at may have changed."""
@@ -72,7 +93,7 @@ class DebugEngine(ReferenceEngine):
 
     def run(self, max_instructions: int | None = None) -> StopReason:
         """See `Engine.run`."""
-        pe, controller = self.pe, self._controller
+        pe, controller = self.pe, self.controller
         limit = _NEVER if max_instructions is None else pe.instructions + max_instructions
         while True:
             controller.before_slice(self)
@@ -84,24 +105,24 @@ class DebugEngine(ReferenceEngine):
 
     def fetch_ahead(self, pc: int) -> int | None:
         """See `ReferenceEngine.fetch_ahead`; a block ends before a breakpoint."""
-        return None if pc in self._controller.addresses else super().fetch_ahead(pc)
+        return None if pc in self.controller.addresses else super().fetch_ahead(pc)
 
     def _run_blocks(self) -> None:
-        if self.pe.pc in self._controller.addresses:
-            self._controller.at_breakpoint(self)
+        if self.pe.pc in self.controller.addresses:
+            self.controller.at_breakpoint(self)
             self._one()
         else:
             super()._run_blocks()
 
     def _make(self, cache: dict[int, Block], maximum: int) -> Block | None:
-        if maximum > 1 and self.pe.pc in self._controller.addresses:
+        if maximum > 1 and self.pe.pc in self.controller.addresses:
             return None
         return super()._make(cache, maximum)
 
     def _before(self, pc: int, word: int) -> None:
-        self._controller.before_instruction(self, pc, word)
+        self.controller.before_instruction(self, pc, word)
 
     def _exception(self, pe: Pe, fault: PeFault) -> None:
-        if self._controller.exception(self, fault):
+        if self.controller.exception(self, fault):
             self._personality(pe, fault)
-        self._controller.after_exception(self, fault)
+        self.controller.after_exception(self, fault)

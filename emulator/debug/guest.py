@@ -136,15 +136,16 @@ class Guest(ABC):
         for engine in self._engines():
             engine.observe(self.observing)
             engine.stop_at = None
-            engine.forget_code()
+            engine.take_account()
             engine.was_restricted = engine.pe.is_restricted
         if plan.stepping is not None and isinstance(plan.stepping.engine, DebugEngine):
             engine = plan.stepping.engine
             # Taking an exception is the step of the instruction that raised it, which was counted already,
             # unless it is to be executed again.
             is_inside = self.stop.cause in (StopCause.FAULT, StopCause.SYSCALL)
+            is_its_own = plan.stepping.tid == self.stop.tid
             is_counted = plan.deliver and (is_inside or self.position > self.stop.position)
-            begun = int(is_counted) if self.task is plan.stepping else 0
+            begun = int(is_its_own and is_counted)
             engine.stop_at = engine.pe.instructions + plan.steps - begun
         with self._ctrl_c_interrupts():
             self._resume.release()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from emulator.debug.changes import FileChanges
-from emulator.debug.engine import DebugEngine
+from emulator.debug.engine import DebugEngine, debug_engine
 from emulator.debug.guest import Guest
 from emulator.debug.stops import ANY, CatchKind, Stop, StopCause
 from emulator.debug.streams import Messages, RecordedInput, ReplayedOutput, Streams
@@ -43,16 +43,17 @@ class CatchingSignals(Signals):
 
 
 class LinuxGuest(Guest):
-    """One run of a program. `session` is there once the program is loaded."""
+    """One run of a program. `session` is there once the program is loaded; `engine` as in `debug_engine`."""
 
     task: Task
 
-    def __init__(self, make: MakeSession, streams: Streams) -> None:
+    def __init__(self, make: MakeSession, streams: Streams, engine: str) -> None:
         super().__init__()
         self.streams = streams
         self.session: Session
         self.changes = FileChanges()
         self._make = make
+        self._engine = engine
         self._images: dict[int, list[LoadedImage]] = {}
         """By process."""
 
@@ -82,7 +83,8 @@ class LinuxGuest(Guest):
     def run_to_end(self) -> Stop:
         """See `Guest`."""
         messages = Messages(self.streams)
-        session = self._make(lambda pe, memory, handler: DebugEngine(pe, memory, handler, self), messages)
+        make = debug_engine(self._engine)
+        session = self._make(lambda pe, memory, handler: make(pe, memory, handler, self), messages)
         self.session = session
         kernel = session.kernel
         kernel.tracer = self.changes

@@ -119,6 +119,12 @@ class Names:
         self._sources: dict[str, list[str]] = {}
         self.folders: list[str] = []
         """Where sources are looked for besides the place that the line table tells."""
+        self.extra: list[LoadedImage] = []
+        """ELF files that the user has named, with symbols for code that came from elsewhere."""
+
+    def images(self, process: Program) -> list[LoadedImage]:
+        """The program's images, and those that the user has named."""
+        return [*process.images, *self.extra]
 
     def of(self, loaded: LoadedImage) -> ImageNames:
         """Names of one image; remembered per ELF file."""
@@ -129,7 +135,7 @@ class Names:
 
     def where(self, process: Program, address: int) -> str:
         """`libiwasm.so`os_alloc+0x3c`, or "" outside every image."""
-        loaded = image_at(process.images, address)
+        loaded = image_at(self.images(process), address)
         if loaded is None:
             return ""
         name = posixpath.basename(loaded.path)
@@ -149,7 +155,7 @@ class Names:
 
     def function(self, process: Program, address: int) -> tuple[int, str] | None:
         """(start, name) of the symbol that contains a run-time address."""
-        loaded = image_at(process.images, address)
+        loaded = image_at(self.images(process), address)
         if loaded is None:
             return None
         found = self.of(loaded).symbol_at(address - loaded.bias)
@@ -159,7 +165,7 @@ class Names:
 
     def line(self, process: Program, address: int) -> LineRow | None:
         """The source line of a run-time address; the row's addresses are run-time ones."""
-        loaded = image_at(process.images, address)
+        loaded = image_at(self.images(process), address)
         if loaded is None:
             return None
         row = self.of(loaded).row_at(address - loaded.bias)
@@ -169,7 +175,7 @@ class Names:
 
     def variables(self, process: Program, address: int) -> list[Variable]:
         """Parameters and local variables of the function at a run-time address."""
-        loaded = image_at(process.images, address)
+        loaded = image_at(self.images(process), address)
         return self.of(loaded).functions.variables_at(address - loaded.bias) if loaded is not None else []
 
     def symbol(self, process: Program, name: str) -> int | None:
@@ -179,7 +185,7 @@ class Names:
     def symbol_addresses(self, process: Program, name: str) -> Iterator[int]:
         """Run-time addresses of a symbol in all images (thread-local ones have none)."""
         library, _, plain = name.rpartition("`")
-        for loaded in process.images:
+        for loaded in self.images(process):
             if library and posixpath.basename(loaded.path) != library:
                 continue
             found = self.of(loaded).symbols.get(plain)
@@ -189,7 +195,7 @@ class Names:
     def addresses_of_line(self, process: Program, file: str, line: int) -> tuple[int, tuple[int, ...]]:
         """(line that has code, its addresses): the line itself or the next one of that file with code."""
         best: tuple[int, dict[str, int]] | None = None
-        for loaded in process.images:
+        for loaded in self.images(process):
             for row in self.of(loaded).rows:
                 if row.line < line or not _same_file(row.file, file) or (best and row.line > best[0]):
                     continue
@@ -202,7 +208,7 @@ class Names:
 
     def symbol_names(self, process: Program) -> Iterator[str]:
         """All names, for completion."""
-        for loaded in process.images:
+        for loaded in self.images(process):
             yield from self.of(loaded).symbols
 
     def source(self, file: str) -> Sequence[str]:

@@ -8,10 +8,13 @@ itself; chains and the table of granules have limits, and a chain that was cut s
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import Protocol
 
+from emulator.debug import target
+from emulator.debug.registers import SYSTEM_CAPABILITIES
 from emulator.debug.stops import Stop
 from emulator.debug.text import size
 from emulator.linux.syscalls import TABLE
@@ -21,11 +24,9 @@ from morello_isa.capability import MASK64, Capability
 from morello_isa.disassemble import disassemble
 from morello_isa.permissions import permission_names
 
-if TYPE_CHECKING:
-    from emulator.debug.target import Thread
-
 MAX_DEPTH = 2000
 MAX_GRANULES = 500_000
+MAX_SHOWN = 40
 SVC = 0xD4000001
 STACK, DATA, SYSTEM, PCC = 32, 37, 42, 64
 """Keys: 0..30 are C0..C30; plus the bank, the stack pointers and DDCs; plus the index in
@@ -41,6 +42,14 @@ _NAMED = {
     "RDDC_EL0": DATA + RESTRICTED_BANK,
     **{name: SYSTEM + index for index, name in enumerate(CAPABILITY_REGISTERS)},
 }
+_KEYS = {
+    **{f"{letter}{n}": n for letter in "cx" for n in range(31)},
+    **{"csp": OWN_STACK, "sp": OWN_STACK, "ecsp": STACK, "rcsp": STACK + RESTRICTED_BANK},
+    **{"ddc": OWN_DATA, "rddc": DATA + RESTRICTED_BANK, "pcc": PCC, "pc": PCC},
+    **{"clr": 30, "lr": 30, "cfp": 29, "fp": 29},
+    **{name: _NAMED[register] for name, register in SYSTEM_CAPABILITIES.items()},
+}
+"""By the names of the prompt."""
 _RETURNS = tuple(SYSTEM + CAPABILITY_REGISTERS.index(f"CELR_EL{el}") for el in (1, 2, 3))
 _VECTORS = tuple(SYSTEM + CAPABILITY_REGISTERS.index(f"CVBAR_EL{el}") for el in (1, 2, 3))
 _THREAD_POINTERS = tuple(SYSTEM + CAPABILITY_REGISTERS.index(f"CTPIDR_EL{el}") for el in range(4))
@@ -50,6 +59,8 @@ _MEMORY = re.compile(r"\[([cx]\d+|c?sp)(?:, (#-?\w+|[xw](?:\d+|zr)(?:, \w+(?: #\
 _INDEX = re.compile(r"([xw])(\d+|zr)(?:, (lsl|sxtw|uxtw|sxtx)(?: #(\d+))?)?$")
 _CAPABILITY = re.compile(r"c(\d+)$")
 _LOAD_AND_STORE = ("swp", "cas")
+_LEAVING = frozenset(("svc", "hvc", "smc", "brk", "hlt", "udf", "eret", "mrs", "msr"))
+"""Mnemonics after which registers may hold anything."""
 
 
 @dataclass(slots=True)
@@ -79,6 +90,8 @@ class Shape:
     literal: int | None
     is_branch: bool
     is_move_to_system: bool
+    is_plain: bool
+    """Makes no capability and moves none; at most it turns some into numbers."""
 
 
 @lru_cache(maxsize=65536)
@@ -111,6 +124,9 @@ def shape_of(word: int, pc: int, c64: bool) -> Shape:
         literal,
         is_branch,
         mnemonic == "msr",
+        not any(key is not None for key in (*keys, *sources))
+        and not (found is not None and (found[3] or found[4]))
+        and mnemonic not in _LEAVING,
     )
 
 
@@ -122,10 +138,34 @@ def _key(operand: str) -> int | None:
     return int(match[1]) if match else None
 
 
+class Counter(Protocol):
+    """What counts instructions: a kernel, a board."""
+
+    @property
+    def instructions(self) -> int:
+        """Instructions executed so far."""
+
+
+class Thread(Protocol):
+    """What runs instructions: a `Task`, or the core of a board."""
+
+    @property
+    def tid(self) -> int:
+        """Its number."""
+
+    @property
+    def pe(self) -> Pe:
+        """Its registers."""
+
+    @property
+    def kernel(self) -> Counter:
+        """Its position is the count of that."""
+
+
 class Recorder:
     """An observer (see `Guest`) that builds the nodes. Call `finish` when the run has stopped."""
 
-    def __init__(self, system_calls: bool) -> None:
+    def __init__(self, system_calls: bool = True) -> None:
         """`system_calls`: SVC is answered by Linux, not by an exception handler of the guest."""
         self._system_calls = system_calls
         self.memory: dict[int, Node] = {}
@@ -141,6 +181,9 @@ class Recorder:
         if task.tid not in self._last:
             self._start(task)
         shape = shape_of(word, pc, pe.pstate.c64)
+        if shape.is_plain and self._system_calls:
+            # Numbers that replaced capabilities are seen with the next instruction that isn't plain.
+            return None
         address = effective_address(pe, shape) if shape.is_load or shape.is_store else 0
         call = ""
         if word == SVC and self._system_calls:
@@ -179,7 +222,7 @@ class Recorder:
         for key, value, old in changed:
             if value is old:
                 continue
-            if value is None or not value.tag:
+            if value is None or not (value.tag or value.hi):
                 made.append((key, None))
             else:
                 made.append((key, self._made(nodes, key, value, pc, shape, address, position, bank, call)))
@@ -212,7 +255,8 @@ class Recorder:
         position: int,
         bank: int,
         call: str,
-    ) -> Node:
+    ) -> Node | None:
+        """The node of a new value. One without tag has a node if it comes from a capability that had one."""
         if call:
             return Node(value, f"returned by the system call {call}", pc, position)
         if key in _RETURNS and not shape.is_move_to_system:
@@ -229,6 +273,8 @@ class Recorder:
             place = address + 16 * shape.data.index(key)
             parent = self.memory.get(place)
             if parent is None or parent.capability != value:
+                if not value.tag:
+                    return None
                 text = "in memory since the system or the loader put it there"
                 parent = Node(value, text, 0, position, note=f"at {place:#x}")
             return self._child(parent, value, shape.text, pc, position, f"from {place:#x}")
@@ -239,7 +285,10 @@ class Recorder:
         parent = nodes.get(key)
         if parent is not None and (key >= STACK or key in shape.data):
             return self._child(parent, value, shape.text, pc, position, "")
-        return Node(value, "set by the system (a signal, or a register that it keeps)", pc, position)
+        if not value.tag:
+            return None
+        text = "set by the system (a signal, or a register that it keeps)"
+        return Node(value, shape.text if shape.text.startswith("mrs ") else text, pc, position)
 
     def _child(self, parent: Node, value: Capability, text: str, pc: int, position: int, note: str) -> Node:
         if parent.pc == pc and parent.parent is not None and not note:
@@ -316,13 +365,13 @@ class TagLosses:
         self._before: Capability | None = None
         self._last: tuple[int, int] | None = None
 
-    def __call__(self, task: Thread, pc: int, word: int) -> Stop | None:
+    def __call__(self, task: target.Thread, pc: int, word: int) -> Stop | None:
         """Before each instruction; see `Guest`."""
         self.look(task)
         self._last = (pc, word)
         return None
 
-    def look(self, task: Thread) -> None:
+    def look(self, task: target.Thread) -> None:
         """Compare with what was there before the last instruction."""
         space = task.process.space
         now = None
@@ -347,6 +396,8 @@ def difference(node: Node) -> str:
     removed = permission_names(old.permissions & ~new.permissions)
     added = permission_names(new.permissions & ~old.permissions)
     parts += [f"−{name}" for name in removed] + [f"+{name}" for name in added]
+    if old.tag and not new.tag:
+        parts.append("tag cleared")
     if old.is_sealed != new.is_sealed:
         parts.append("sealed" if new.is_sealed else "unsealed")
     if parts or old.value == new.value:
@@ -363,3 +414,23 @@ def chain(node: Node) -> list[Node]:
         nodes.append(current)
         current = current.parent
     return nodes
+
+
+def register_key(name: str) -> int | None:
+    """The key under which a register is recorded; None for those that aren't (flags, vectors, numbers)."""
+    return _KEYS.get(name)
+
+
+def describe_chain(node: Node, where: Callable[[int], str]) -> Iterator[str]:
+    """Lines for people, newest first; `where` names the place of an address."""
+    nodes = chain(node)
+    for item in nodes[:MAX_SHOWN]:
+        place = where(item.pc) if item.pc else ""
+        parts = [f"  ← {item.text:<28}", f"{place:<34}", item.note, difference(item)]
+        if item.count > 1:
+            parts.append(f"({item.count} times)")
+        if item.parent is None:
+            parts.append(item.capability.describe())
+        yield " ".join(part for part in parts if part.strip()).rstrip()
+    if len(nodes) > MAX_SHOWN:
+        yield f"  … and {len(nodes) - MAX_SHOWN} before them; the root: {nodes[-1].text}"

@@ -7,36 +7,13 @@ from typing import TYPE_CHECKING
 
 from emulator.debug import registers
 from emulator.debug.errors import CommandError
-from emulator.debug.provenance import (
-    DATA,
-    OWN_DATA,
-    OWN_STACK,
-    PCC,
-    STACK,
-    SYSTEM,
-    Node,
-    Recorder,
-    TagLosses,
-    chain,
-)
+from emulator.debug.provenance import Node, Recorder, TagLosses, chain, register_key
 from emulator.debug.session import Debugger
-from emulator.state.pe import RESTRICTED_BANK
-from emulator.state.sysregs import CAPABILITY_REGISTERS
 from morello_isa.capability import Capability
 
 if TYPE_CHECKING:
     from emulator.debug.session import DebuggerCore
 
-_KEYS = {
-    **{f"{letter}{n}": n for letter in "cx" for n in range(31)},
-    **{"csp": OWN_STACK, "sp": OWN_STACK, "ecsp": STACK, "rcsp": STACK + RESTRICTED_BANK},
-    **{"ddc": OWN_DATA, "rddc": DATA + RESTRICTED_BANK, "pcc": PCC, "pc": PCC},
-    **{"clr": 30, "lr": 30, "cfp": 29, "fp": 29},
-    **{
-        name: SYSTEM + CAPABILITY_REGISTERS.index(register)
-        for name, register in registers.SYSTEM_CAPABILITIES.items()
-    },
-}
 _FROM_OUTSIDE = "in memory since the system or the loader put it there"
 
 
@@ -67,15 +44,18 @@ def whence(debugger: DebuggerCore, what: str) -> Provenance:
         value = registers.read(debugger.task, place)
     else:
         value = debugger.peek_capability(address)
-    if not isinstance(value, Capability) or not value.tag:
-        raise CommandError(
-            f"{place} holds no capability: its tag is clear ('wholost' tells who cleared one in memory)"
-        )
+    no_capability = CommandError(
+        f"{place} holds no capability: its tag is clear ('wholost' tells who cleared one in memory)"
+    )
+    if not isinstance(value, Capability) or not (value.tag or value.hi):
+        raise no_capability
     recorder = Recorder(isinstance(debugger, Debugger))
     debugger.revisit(recorder)
     recorder.finish()
     node = recorder.register(debugger.task, key) if key is not None else recorder.memory.get(address)
     if node is None or (key is None and node.capability != value):
+        if not value.tag:
+            raise no_capability
         node = Node(value, _FROM_OUTSIDE, 0, 0)
     return Provenance(place, value, chain(node), recorder.forgot)
 
@@ -84,7 +64,7 @@ def _place(debugger: DebuggerCore, what: str) -> tuple[str, int | None, int]:
     """(name, key of a register, or None and an address): a register, a local variable, or an address."""
     name = what.strip().removeprefix("$")
     if registers.is_register(name):
-        key = _KEYS.get(name.lower())
+        key = register_key(name.lower())
         if key is None:
             raise CommandError(f"{name} is not recorded; capability registers are")
         return name.lower(), key, 0

@@ -20,7 +20,7 @@ from emulator.debug.saved import Blobs, DamagedError, Fields, damaged, read, wri
 from emulator.debug.saved_files import Entry, Layout, collect, read_tree
 from emulator.debug.session import Debugger
 from emulator.debug.stops import Breakpoint, Catch, CatchKind, Point, Stop, StopCause, Watch, WatchKind
-from emulator.debug.streams import StreamKind
+from emulator.debug.streams import StreamKind, TerminalKind
 from emulator.linux.abi import Profile
 from emulator.linux.files import canonical
 from emulator.linux.kernel import Options
@@ -39,6 +39,7 @@ FILES_OF_BOARD = ("image", "kernel", "initrd", "dtb", "drive")
 _TEXTS_OF_BOARD = ("board", "append")
 _CONSOLES_OF_BOARD = ("console", "serial2", "virtio_console")
 _NUMBERS_OF_BOARD = ("el", "max_instructions")
+_TERMINAL_NUMBERS, _MAX_CHARACTERS = 6, 64
 _MAX_SIGNED = (1 << 63) - 1
 
 
@@ -56,14 +57,14 @@ def save(debugger: DebuggerCore, path: str) -> int:
         raise CommandError(
             f"the program has changed files ({debugger.guest.unrepeatable}), so what it started from is gone"
         )
-    start = debugger.guest.session.start
+    request, start = debugger.request, debugger.guest.session.start
     trees = [list(collect(host)) for _, host, _ in start.grants]
     description: dict[str, object] = {
         "kind": "program",
         **_common(debugger),
-        "program": debugger.request.program,
-        "arguments": list(debugger.request.arguments),
-        "environment": dict(debugger.request.environment),
+        "program": request.name if request.name is not None else request.program,
+        "arguments": list(request.arguments),
+        "environment": dict(request.environment),
         "directory": start.directory,
         "place": start.place,
         "grants": [
@@ -142,9 +143,21 @@ def _streams(debugger: Debugger) -> dict[str, object]:
         "sizes": list(streams.sizes),
         "shown": [streams.shown[1], streams.shown[2]],
         "kinds": [
-            {"number": number, "terminal": kind.is_terminal, "status": list(astuple(kind.status))}
+            {"number": number, "terminal": _terminal(kind), "status": list(astuple(kind.status))}
             for number, kind in sorted(streams.kinds.items())
         ],
+    }
+
+
+def _terminal(kind: StreamKind) -> dict[str, object] | None:
+    terminal = kind.terminal
+    if terminal is None:
+        return None
+    return {
+        "numbers": list(terminal.numbers),
+        "characters": list(terminal.characters),
+        "lines": terminal.lines,
+        "columns": terminal.columns,
     }
 
 
@@ -175,15 +188,15 @@ def _save_board(debugger: DebuggerCore, path: str) -> int:
 # -- going on -----------------------------------------------------------------------------------------
 
 
-def resume_saved(path: str, make_board: MakeBoard) -> DebuggerCore:
-    """A debugger that stands where the saved one stood. Raises UserError."""
+def resume_saved(path: str, make_board: MakeBoard, engine: str = "reference") -> DebuggerCore:
+    """A debugger that stands where the saved one stood, on an engine of `debug_engine`. Raises UserError."""
     fields, blobs = read(path)
     try:
         kind = fields.text("kind")
         if kind not in ("program", "board"):
             raise DamagedError(f"it holds a '{kind}'")
         debugger: DebuggerCore
-        debugger = _program(fields, blobs) if kind == "program" else _board(fields, blobs, make_board)
+        debugger = _program(fields, blobs, engine) if kind == "program" else _board(fields, blobs, make_board)
         stop = Stop(StopCause(fields.text("cause")), "", fields.number("position", 0, _MAX_SIGNED))
         checkpoints = dict(_pairs(fields, "checkpoints"))
         points = [_read_point(row) for row in fields.objects("points")]
@@ -218,7 +231,7 @@ def _pairs(fields: Fields, name: str) -> Iterator[tuple[int, int]]:
         yield row[0], row[1]
 
 
-def _program(fields: Fields, blobs: Blobs) -> Debugger:
+def _program(fields: Fields, blobs: Blobs, engine: str) -> Debugger:
     grants, trees = [], []
     for row in fields.objects("grants"):
         guest = row.text("guest")
@@ -240,7 +253,7 @@ def _program(fields: Fields, blobs: Blobs) -> Debugger:
         directory,
         place,
     )
-    debugger = Debugger(request, options)
+    debugger = Debugger(request, options, engine)
     debugger.layout = layout
     _read_streams(debugger, fields.object("streams"), blobs)
     return debugger
@@ -274,13 +287,28 @@ def _read_streams(debugger: Debugger, fields: Fields, blobs: Blobs) -> None:
         status = row.numbers("status")
         if len(status) != len(FileStatus.__dataclass_fields__):
             raise DamagedError("the status of a stream is incomplete")
-        streams.kinds[row.number("number", 0, 2)] = StreamKind(row.flag("terminal"), FileStatus(*status))
+        settings = row.maybe("terminal", row.object)
+        terminal = _read_terminal(settings) if settings is not None else None
+        streams.kinds[row.number("number", 0, 2)] = StreamKind(terminal, FileStatus(*status))
+
+
+def _read_terminal(fields: Fields) -> TerminalKind:
+    numbers, characters = fields.numbers("numbers"), fields.numbers("characters")
+    if (
+        len(numbers) != _TERMINAL_NUMBERS
+        or not 0 < len(characters) <= _MAX_CHARACTERS
+        or max(characters) > 255
+    ):
+        raise DamagedError("the settings of a terminal are incomplete")
+    lines, columns = fields.number("lines", 0, 0xFFFF), fields.number("columns", 0, 0xFFFF)
+    return TerminalKind(tuple(numbers), bytes(characters), lines, columns)
 
 
 def _board(fields: Fields, blobs: Blobs, make_board: MakeBoard) -> BoardDebugger:
     rows = fields.object("options")
     options: dict[str, object] = {name: rows.maybe(name, rows.text) for name in _TEXTS_OF_BOARD}
     options |= {name: rows.maybe(name, rows.number) for name in _NUMBERS_OF_BOARD}
+    options["epoch"] = rows.number("epoch", 0, _MAX_SIGNED)
     if options["board"] not in (None, *BOARDS) or options["el"] not in (None, 1, 2, 3):
         raise DamagedError("it is of a board that isn't known here")
     for name in _CONSOLES_OF_BOARD:

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -41,6 +42,8 @@ MAX_PEEK = 1 << 20
 _STEP_LIMIT = 20_000
 """Instructions of one source line after which `step` gives up looking for its end."""
 CALLS = ("BL", "BLR")
+_COLLECT_EVERY = 16
+"""Guests."""
 
 
 class DebuggerCore(ABC):
@@ -54,6 +57,7 @@ class DebuggerCore(ABC):
         self.checkpoints: dict[int, int] = {}
         """Number -> position."""
         self._next_checkpoint = 1
+        self._ended = 0
         self.modified = False
         """The user has changed registers or memory since the program was loaded."""
         self.allow_repeat = False
@@ -101,6 +105,11 @@ class DebuggerCore(ABC):
     def name(self) -> str:
         """What is debugged, for messages."""
 
+    @property
+    def greeting(self) -> str:
+        """What to say when it is loaded."""
+        return f"{self.name} is loaded; 'run' starts it, 'help' lists the commands"
+
     @abstractmethod
     def make_guest(self) -> Guest:
         """A new run, not started."""
@@ -138,6 +147,10 @@ class DebuggerCore(ABC):
     def _end_guest(self) -> None:
         if hasattr(self, "guest"):
             self.guest.abandon()
+            self._ended += 1
+            if self._ended % _COLLECT_EVERY == 0:
+                # A guest is full of cycles, and each has some gigabytes of addresses.
+                gc.collect()
 
     def close(self) -> None:
         """End the guest and give everything back."""
@@ -238,6 +251,15 @@ class DebuggerCore(ABC):
             if (now.file, now.line) != here or self.names.function(self.process, self.task.pe.pc) != function:
                 return stop
         return stop
+
+    def select(self, tid: int) -> Thread:
+        """Look at another thread, and step that one. CommandError when there is none of that number."""
+        self.need_process()
+        for thread in self.guest.threads():
+            if thread.tid == tid:
+                self.guest.task = thread
+                return thread
+        raise CommandError(f"there is no thread {tid}; 'info threads' lists them")
 
     def finish(self) -> Stop:
         """Run until the function returns to its caller."""
@@ -448,8 +470,10 @@ class Debugger(DebuggerCore):
 
     guest: LinuxGuest
 
-    def __init__(self, request: Request, options: Options | None = None) -> None:
+    def __init__(self, request: Request, options: Options | None = None, engine: str = "reference") -> None:
+        """`engine` (of `debug_engine`) counts; that of the options is for runs without a debugger."""
         super().__init__()
+        self.engine = engine
         self.request = request
         self.streams = Streams()
         self.options = options if options is not None else Options()
@@ -474,7 +498,7 @@ class Debugger(DebuggerCore):
         self.streams.rewind()
         if self.layout is not None and (not hasattr(self, "guest") or self.guest.unrepeatable):
             self.layout.write()
-        return LinuxGuest(self._maker(), self.streams)
+        return LinuxGuest(self._maker(), self.streams, self.engine)
 
     def _maker(self) -> MakeSession:
         options = copy.copy(self.options)

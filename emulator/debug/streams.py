@@ -7,9 +7,10 @@ import os
 import select
 import stat
 import sys
+import termios
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from emulator.linux.handles import HostFile, Open
 from emulator.linux.status import FileStatus
@@ -21,10 +22,35 @@ READ_CHUNK = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
+class TerminalKind:
+    """A terminal as the program finds it: tcgetattr's six numbers, control characters, size of the window."""
+
+    numbers: tuple[int, ...]
+    characters: bytes
+    lines: int
+    columns: int
+
+    @classmethod
+    def of_host(cls, descriptor: int) -> TerminalKind | None:
+        """What a descriptor of the host is; None if it is no terminal."""
+        try:
+            *numbers, characters = termios.tcgetattr(descriptor)
+            size = os.get_terminal_size(descriptor)
+        except (termios.error, OSError):
+            return None
+        data = bytes(c if isinstance(c, int) else ord(c) for c in characters)
+        return cls(tuple(numbers), data, size.lines, size.columns)
+
+    def settings(self) -> list[Any]:
+        """As tcgetattr gives them."""
+        return [*self.numbers, [bytes((c,)) for c in self.characters]]
+
+
+@dataclass(frozen=True, slots=True)
 class StreamKind:
     """What the program is told about a stream: the same in every run, wherever that runs."""
 
-    is_terminal: bool
+    terminal: TerminalKind | None
     status: FileStatus
 
 
@@ -48,7 +74,7 @@ class Streams:
         """What a stream was when it was first asked."""
         if number not in self.kinds:
             info = os.fstat(number)
-            terminal = stat.S_ISCHR(info.st_mode) and os.isatty(number)
+            terminal = TerminalKind.of_host(number) if stat.S_ISCHR(info.st_mode) else None
             self.kinds[number] = StreamKind(terminal, FileStatus.from_host(info))
         return self.kinds[number]
 
@@ -94,11 +120,28 @@ class _Stream(HostFile):
         self._streams = streams
         self._number = number
         self._kind = streams.kind(number)
+        terminal = self._kind.terminal
+        self._settings = terminal.settings() if terminal is not None else []
 
     @property
     def is_terminal(self) -> bool:
         """See `OpenFile`."""
-        return self._kind.is_terminal
+        return self._kind.terminal is not None
+
+    def terminal_settings(self) -> list[Any]:
+        """See `OpenFile`."""
+        return list(self._settings)
+
+    def set_terminal(self, when: int, settings: list[Any]) -> None:
+        """See `OpenFile`; the host's follows if it is one."""
+        self._settings = settings
+        if os.isatty(self.descriptor):
+            super().set_terminal(when, settings)
+
+    def window_size(self) -> tuple[int, int]:
+        """See `OpenFile`."""
+        terminal = self._kind.terminal
+        return (terminal.lines, terminal.columns) if terminal is not None else (0, 0)
 
     def status(self) -> FileStatus:
         """See `OpenFile`."""

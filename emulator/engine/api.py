@@ -21,6 +21,9 @@ class Engine(Protocol):
     memory: Memory
     crossings: int
     """Changes between Executive and Restricted so far."""
+    on_crossing: Callable[[int, int], None] | None
+    """Called with (pc, word) of the branch after a change between Executive and Restricted while set.
+    It has to be set before the engine runs."""
     before_instruction: Callable[[int, int], None] | None
     """Called with (pc, word) before each instruction while set."""
 
@@ -31,7 +34,7 @@ class Engine(Protocol):
         """Execute one instruction (or take one exception)."""
 
     def request_stop(self, detail: object) -> None:
-        """Make `run` return REQUESTED with `detail` at the end of the current straight-line run of code."""
+        """Make `run` return REQUESTED with `detail` after the current instruction."""
 
     def forget_code(self) -> None:
         """Drop everything derived from instruction words (code or translations changed)."""

@@ -20,7 +20,8 @@ SCTLR_A, SCTLR_SA, SCTLR_SA0 = 2, 8, 16
 class Context:
     """Everything static. `pcc_*` describe PCC without its value, `ddc_*` likewise DDC.
 
-    `unprivileged` tells whether LDTR and STTR have EL0's rights here.
+    `unprivileged` tells whether LDTR and STTR have EL0's rights here. `device_memory`: stage 1 is off, so
+    that all data are in Device memory, where accesses have to be aligned.
     `high_kept`: addresses with ones in bits 63:55 are taken as they are, with TBI or without. `cap_trap` and
     `fp_trap` are the levels that Morello and SIMD&FP instructions trap to, or None.
     """
@@ -36,6 +37,7 @@ class Context:
     fp_trap: int | None
     check_sp: bool
     check_alignment: bool
+    device_memory: bool
     unprivileged: bool
     tbi0: bool
     tbi1: bool
@@ -73,6 +75,7 @@ def current_context(pe: Pe) -> Context:
         fp_trap=levels.fp_trap_target(pe),
         check_sp=bool(sctlr & (SCTLR_SA0 if el == 0 else SCTLR_SA)),
         check_alignment=bool(sctlr & SCTLR_A),
+        device_memory=levels.data_is_device(pe),
         unprivileged=_unprivileged(pe),
         tbi0=levels.top_byte_ignored(pe, el, False),
         tbi1=levels.top_byte_ignored(pe, el, True),
@@ -103,5 +106,7 @@ def fetch_window(pcc: Capability, top_byte_matters: bool) -> tuple[int, int]:
     bounds = pcc.bounds
     if not pcc.tag or pcc.is_sealed or not pcc.has(1 << 15) or not bounds.valid:
         return 0, 0
+    if bounds.base == 0 and bounds.limit == 1 << 64:
+        return 0, (1 << 64) - 3
     top = 1 << 64 if top_byte_matters else 1 << 55
     return bounds.base, min(bounds.limit, top) - 3

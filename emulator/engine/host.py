@@ -150,18 +150,3 @@ def stub_code(words: tuple[int, ...], operands: Operands) -> list[int] | None:
     if operands.sp_write:
         code += [_MOV_FROM_SP | scratch, store_x(scratch, SP_SLOT)]
     return code
-
-
-def run_plain_loop(instructions: int) -> float:
-    """CPU seconds that Unicorn needs for that many instructions of a four-instruction A64 loop."""
-    import time
-
-    uc: Any = binding.Uc(unicorn.UC_ARCH_ARM64, unicorn.UC_MODE_ARM)
-    uc.mem_map(_CODE_ADDRESS, _PAGE)
-    # add x1, x1, x2; eor x2, x1, x0; subs x0, x0, #1; b.ne to the first
-    loop = (0x8B020021, 0xCA000022, 0xF1000400, 0x54FFFFA1)
-    uc.mem_write(_CODE_ADDRESS, b"".join(word.to_bytes(4, "little") for word in loop))
-    uc.reg_write(arm64_const.UC_ARM64_REG_X0, max(instructions // len(loop), 1))
-    started = time.process_time()
-    uc.emu_start(_CODE_ADDRESS, _CODE_ADDRESS + 4 * len(loop))
-    return time.process_time() - started

@@ -18,7 +18,7 @@ from emulator.engine.host import ArithmeticHost
 from emulator.engine.operands import Operands, arithmetic_operands
 from emulator.exceptions import pending_interrupt
 from emulator.faults import FaultKind, MemoryAbort, PeFault, StopKind, StopReason, fault_of_abort
-from emulator.memory.interface import PAGE_MASK, Memory
+from emulator.memory.interface import PAGE_MASK, DeviceAccess, Memory
 from emulator.semantics.access import authorise
 from emulator.semantics.site import Action, Site
 from emulator.state.pe import WAITING, Pe
@@ -58,11 +58,15 @@ class ReferenceEngine:
         self.before_instruction: Callable[[int, int], None] | None = None
         """Called with (pc, word) before each instruction while set; the engine then runs one at a time."""
         self.crossings = 0
+        self.on_crossing: Callable[[int, int], None] | None = None
+        """See `Engine.on_crossing`; branches are remembered only while it is set."""
+        self._branch = (0, 0)
         self._host = ArithmeticHost(pe.file, self.forget_code)
-        self._caches: dict[Context, tuple[dict[int, Block], dict[int, Block]]] = {}
+        self._caches: dict[tuple[Context, tuple[int, int]], tuple[dict[int, Block], dict[int, Block]]] = {}
         self._blocks: dict[int, Block] = {}
         self._singles: dict[int, Block] = {}
         self._context: Context | None = None
+        self._spaces = (0, 0)
         self._window = (0, 0)
         self._stop: StopReason | None = None
         self._events: list[tuple[int, int, Callable[[], None]]] = []
@@ -86,7 +90,7 @@ class ReferenceEngine:
         current = (self._blocks, self._singles)
         self._caches.clear()
         if self._context is not None:
-            self._caches[self._context] = current
+            self._caches[self._context, self._spaces] = current
 
     def schedule(self, instruction_count: int, action: Callable[[], None]) -> None:
         """See `Engine.schedule`."""
@@ -153,14 +157,28 @@ class ReferenceEngine:
             else:
                 pe.pc = block.end
                 ops = iter(block.ops)
+                pe.in_block = True
                 try:
                     for op in ops:
                         op()
+                    pe.in_block = False
                     pe.instructions += count
                 except (PeFault, MemoryAbort) as error:
+                    pe.in_block = False
                     self._fault(block, len(block.ops) - 1 - length_hint(ops), error)
+                except DeviceAccess:
+                    pe.in_block = False
+                    self._reach_device(block, len(block.ops) - 1 - length_hint(ops))
             if pe.attention or pe.instructions >= self._horizon:
                 return
+
+    def _reach_device(self, block: Block, op: int) -> None:
+        """An instruction of the block wants a device: execute it on its own."""
+        pe = self.pe
+        done = block.starts[op]
+        pe.pc = block.end - 4 * (block.count - done) & MASK64
+        pe.instructions += done
+        self._one()
 
     def _one(self) -> None:
         """Execute a single instruction (unless its fetch faults, which is one exception taken)."""
@@ -216,19 +234,25 @@ class ReferenceEngine:
             pe.translation_stale = False
             self.memory.context_changed()
         pe.context_stale = False
-        context = current_context(pe)
-        if context == self._context:
+        context, spaces = current_context(pe), self.memory.code_spaces
+        if context == self._context and spaces == self._spaces:
             return
         if self._context is not None and context.restricted != self._context.restricted:
             self.crossings += 1
-        self._context = context
-        caches = self._caches.get(context)
+            if self.on_crossing is not None:
+                self.on_crossing(*self._branch)
+        self._enter_context(context, spaces)
+        self._window = fetch_window(pe.pcc, not (context.tbi0 or context.tbi1))
+
+    def _enter_context(self, context: Context, spaces: tuple[int, int]) -> None:
+        """Switch to the blocks of a context."""
+        self._context, self._spaces = context, spaces
+        caches = self._caches.get((context, spaces))
         if caches is None:
             if len(self._caches) >= _MAX_CONTEXTS:
                 self._caches.clear()
-            caches = self._caches[context] = ({}, {})
+            caches = self._caches[context, spaces] = ({}, {})
         self._blocks, self._singles = caches
-        self._window = fetch_window(pe.pcc, not (context.tbi0 or context.tbi1))
 
     def _make(self, cache: dict[int, Block], maximum: int) -> Block | None:
         """Bind the block at PC; None when its first fetch faulted and the exception was taken."""
@@ -274,12 +298,12 @@ class ReferenceEngine:
         return Site(self.pe, self.memory, self._context, pc, word)
 
     def fetch_ahead(self, pc: int) -> int | None:
-        """The word at `pc` if it can be fetched without any fault."""
+        """The word at `pc` if it can be fetched without any fault or other effect."""
         try:
             self._check_fetch(pc)
-            return self.memory.fetch(pc)
-        except (PeFault, MemoryAbort):
+        except PeFault:
             return None
+        return self.memory.fetch_ahead(pc)
 
     def arithmetic(self, words: tuple[int, ...], operands: Operands, pc: int) -> Action | None:
         """An action that executes the words on the host; None when it can't take so many registers."""
@@ -338,6 +362,16 @@ class ReferenceEngine:
 
         return action
 
+    def remembering(self, action: Action, pc: int, word: int) -> Action:
+        """The action of a branch, which also notes where it was."""
+        branch = (pc, word)
+
+        def noted() -> None:
+            self._branch = branch
+            action()
+
+        return noted
+
     def execute_singly(self, words: tuple[int, ...], pc: int) -> None:
         """Execute words of arithmetic one after the other."""
         for i, word in enumerate(words):
@@ -348,9 +382,9 @@ class ReferenceEngine:
             action()
 
 
-def _reads_time(word: int) -> bool:
-    """MRS of a counter (CNTPCT_EL0, CNTVCT_EL0): time is the exact count, so it starts a block."""
-    return word & 0xFFFFFF00 == 0xD53BE000
+def _uses_time(word: int) -> bool:
+    """MRS or MSR of a counter or timer (CRn is 14): time is the exact count, so it starts a block."""
+    return word & 0xFFD0F000 == 0xD510E000
 
 
 class _Builder:
@@ -371,7 +405,7 @@ class _Builder:
         word: int | None = first_word
         pc = start
         while word is not None:
-            if self._words and _reads_time(word):
+            if self._words and _uses_time(word):
                 break
             bound = bind(engine.site(pc, word))
             if bound.operands is not None:
@@ -379,7 +413,10 @@ class _Builder:
             else:
                 self._flush()
                 assert bound.action is not None
-                self._append(bound.action, len(self._words))
+                action = bound.action
+                if bound.ends_block and engine.on_crossing is not None:
+                    action = engine.remembering(action, pc, word)
+                self._append(action, len(self._words))
             self._words.append(word)
             pc += 4
             if bound.ends_block or len(self._words) >= self._maximum or not pc & PAGE_MASK:

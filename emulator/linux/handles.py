@@ -7,10 +7,11 @@ from __future__ import annotations
 import os
 import select
 import stat
+import termios
 from collections.abc import Callable
 from enum import IntFlag
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from emulator.linux.errors import Errno, SyscallError, guest_errno
 from emulator.linux.files import Node
@@ -157,6 +158,18 @@ class OpenFile:
         """A terminal of the host."""
         return False
 
+    def terminal_settings(self) -> list[Any]:
+        """tcgetattr's list; OSError or termios.error."""
+        raise SyscallError(Errno.ENOTTY)
+
+    def set_terminal(self, when: int, settings: list[Any]) -> None:
+        """tcsetattr; OSError or termios.error."""
+        raise SyscallError(Errno.ENOTTY)
+
+    def window_size(self) -> tuple[int, int]:
+        """(lines, columns); OSError."""
+        raise SyscallError(Errno.ENOTTY)
+
 
 class HostFile(OpenFile):
     """A regular file (or pipe, socket, device reached as stdin/stdout/stderr) of the host."""
@@ -186,6 +199,19 @@ class HostFile(OpenFile):
     def is_terminal(self) -> bool:
         """isatty."""
         return stat.S_ISCHR(self._mode) and os.isatty(self.descriptor)
+
+    def terminal_settings(self) -> list[Any]:
+        """See `OpenFile`."""
+        return termios.tcgetattr(self.descriptor)
+
+    def set_terminal(self, when: int, settings: list[Any]) -> None:
+        """See `OpenFile`."""
+        termios.tcsetattr(self.descriptor, when, settings)
+
+    def window_size(self) -> tuple[int, int]:
+        """See `OpenFile`."""
+        size = os.get_terminal_size(self.descriptor)
+        return size.lines, size.columns
 
     def read(self, task: Task, size: int) -> bytes:
         """Read; a terminal or pipe of the host blocks the whole emulator, which keeps runs deterministic."""

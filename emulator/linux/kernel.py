@@ -11,6 +11,7 @@ import random
 import select
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TextIO
 from weakref import WeakValueDictionary
 
@@ -23,10 +24,10 @@ from emulator.linux.errors import Errno, SyscallError
 from emulator.linux.files import Synthetic, View
 from emulator.linux.futex import release_robust_list, wake_address
 from emulator.linux.kernel_limits import ALONE_QUANTUM, DEFAULT_MEMORY, QUANTUM
+from emulator.linux.observer import Observer
 from emulator.linux.process import AlternateStack, BlockedError, PendingCall, Process, ReplacedError, Task
 from emulator.linux.procfs import ProcTree
-from emulator.linux.signals import DUMPING, Sig, SignalInfo, Signals, signal_name
-from emulator.linux.strace import Tracer
+from emulator.linux.signals import DUMPING, Sig, SignalInfo, Signals
 from emulator.linux.syscalls import TABLE
 from emulator.linux.table import Result, Syscall
 from emulator.linux.usermem import UserMemory
@@ -46,8 +47,10 @@ EngineFactory = Callable[[Pe, Memory, ExceptionHandler], Engine]
 class Options:
     """What a user chooses about a run."""
 
-    engine: str = "reference"
-    """"reference", or "fast": translated code."""
+    engine: str = "fast"
+    """"fast": translated code, or "reference": one instruction at a time."""
+    translations: Path | None = None
+    """Folder where the fast engine keeps translations beyond this run, if any."""
     max_instructions: int | None = None
     memory_limit: int = DEFAULT_MEMORY
     real_time: bool = False
@@ -70,6 +73,8 @@ class Statistics:
     restricted_slots: int = 0
     """Relocated slots that the loader service re-derived without Executive."""
     unknown: set[int] = field(default_factory=set)
+    engines: list[object] = field(default_factory=list)
+    """Counters of the engines that keep some, of every thread there was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +95,7 @@ class Kernel:
         engines: EngineFactory,
         options: Options,
         errors: TextIO,
-        tracer: Tracer | None = None,
+        tracer: Observer | None = None,
     ) -> None:
         self.view = view
         self.options = options
@@ -142,6 +147,9 @@ class Kernel:
         """An engine for a thread on its process's memory."""
         space = task.process.space
         engine = self._engines(pe, space, lambda _pe, fault: self.exception(task, fault))
+        counters = getattr(engine, "counters", None)
+        if counters is not None:
+            self.statistics.engines.append(counters)
         space.on_code_change = lambda: self._code_changed(space)
         return engine
 
@@ -165,6 +173,8 @@ class Kernel:
         """Enter a thread in the table; it will be scheduled."""
         task.process.tasks.append(task)
         self.tasks[task.tid] = task
+        if self.tracer is not None:
+            self.tracer.task_started(task)
         self.share_time()
 
     # -- scheduling ------------------------------------------------------------------------------------
@@ -298,6 +308,8 @@ class Kernel:
         else:
             self.statistics.faults += 1
             task.pe.pc = fault.pc
+            if self.tracer is not None:
+                self.tracer.fault(task, fault)
             self.signals.fault(task, fault)
         if self.signals.waiting(task):
             self._deliver(task)
@@ -313,7 +325,10 @@ class Kernel:
         number = pe.read_x(8) & 0xFFFF_FFFF
         self.statistics.syscalls += 1
         if self.options.strict_restricted and pe.is_restricted:
-            if self.options.strict_restricted == "fault":
+            refused_by_signal = self.options.strict_restricted == "fault"
+            if self.tracer is not None:
+                self.tracer.call_refused(task, number, "SIGSYS" if refused_by_signal else "EPERM")
+            if refused_by_signal:
                 pe.pc = fault.pc
                 info = SignalInfo(Sig.SIGSYS, 1, address=fault.pc, code_name="SYS_SECCOMP", fault=fault)
                 self.signals.force(task, info)
@@ -323,10 +338,14 @@ class Kernel:
         row = TABLE.get(number)
         if row is None:
             self._unknown_call(number)
+            if self.tracer is not None:
+                self.tracer.call_refused(task, number, "ENOSYS")
             pe.write_x(0, -Errno.ENOSYS)
             return
         task.call = PendingCall(row, self._arguments(task, row), pe.read_c(0))
         task.timed_out, task.deadline, task.progress, task.call_state = False, None, 0, None
+        if self.tracer is not None:
+            self.tracer.call_started(task, task.call)
         self._perform(task, task.call)
 
     def _arguments(self, task: Task, row: Syscall) -> list[int | Capability]:
@@ -437,6 +456,8 @@ class Kernel:
             self._remove_task(task)
 
     def _remove_task(self, task: Task) -> None:
+        if self.tracer is not None:
+            self.tracer.task_ended(task)
         if task.wait is not None and task.wait.cancel is not None:
             task.wait.cancel()
         task.alive = False
@@ -455,6 +476,8 @@ class Kernel:
         """End a process with a wait status; its parent is told, its children have no parent any more."""
         if process.exit_code is not None:
             return
+        if self.tracer is not None:
+            self.tracer.exiting(process, code)
         process.exit_code = code
         for task in list(process.tasks):
             self._remove_task(task)
@@ -497,6 +520,8 @@ class Kernel:
         task.name = task.process.name
         task.alternate = AlternateStack()
         task.clear_child_tid = task.robust_list = CAP_NULL
+        if self.tracer is not None:
+            self.tracer.executed(task)
 
     def release_space(self, process: Process) -> None:
         """Give memory back unless another process (vfork) still uses it."""
@@ -508,7 +533,7 @@ class Kernel:
         if self.fatal is not None:
             self.fatal(process, info)
         if self.tracer is not None:
-            self.tracer.line(process.pid, f"+++ killed by {signal_name(info.number)} +++")
+            self.tracer.killed(process, info)
         self.exit_process(process, info.number | (0x80 if info.number in DUMPING else 0))
 
     def stop(self, process: Process, signal: int) -> None:

@@ -9,13 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from emulator.linux.errors import Errno, SyscallError
 from emulator.linux.linking import ProcessLinker
 from emulator.linux.table import signed
 from loader.capabilities import restricted
-from loader.compartment import Patcher, PatchTarget, dump_program_headers, dump_relocations
+from loader.compartment import (
+    Patcher,
+    PatchReport,
+    PatchTarget,
+    SlotMemory,
+    dump_program_headers,
+    dump_relocations,
+)
 from loader.dynamic import Namespace
 from loader.loaded import GuestMemoryError, LoadedObject
 from morello_isa.capability import Capability
@@ -31,6 +39,21 @@ COMPARTMENT_LOSES = int(Perm.EXECUTIVE | Perm.SYSTEM)
 """Permissions that nothing in a compartment keeps."""
 
 
+class Restriction:
+    """What LOADER_RESTRICT did to a library; texts about it are made when somebody reads them."""
+
+    def __init__(self, targets: list[PatchTarget], root: Capability, report: PatchReport) -> None:
+        self._targets = targets
+        self._root = root
+        self._report = report
+
+    @cached_property
+    def texts(self) -> tuple[str, str, str]:
+        """Headers and relocation tables from before, and what happened to each slot."""
+        headers, tables = _dump(self._targets, self._root, self._report.before())
+        return headers, tables, _lines(self._report.lines())
+
+
 @dataclass(slots=True)
 class Handle:
     """An open library."""
@@ -39,9 +62,19 @@ class Handle:
     namespace: Namespace
     constructors: list[Capability]
     destructors: list[Capability] | None = None
-    is_restricted: bool = False
-    texts: tuple[str, str, str] = ("", "", "")
-    """Headers and relocation tables before the library was restricted, and what restricting did."""
+    restriction: Restriction | None = None
+    dumped: tuple[str, str] = ("", "")
+    """Headers and tables as they were when the guest began to read one of them."""
+
+    @property
+    def is_restricted(self) -> bool:
+        """It is a compartment."""
+        return self.restriction is not None
+
+    @property
+    def texts(self) -> tuple[str, str, str]:
+        """Headers, tables and patches of a compartment, empty for any other library."""
+        return self.restriction.texts if self.restriction is not None else ("", "", "")
 
 
 class LoaderService:
@@ -69,10 +102,11 @@ class LoaderService:
 
     def dump(self, handle: Handle) -> tuple[str, str]:
         """Texts 1 and 2 as they are now."""
-        targets = self.targets(handle)
-        headers = dump_program_headers(targets, self.process_linker.root)[1:]
-        tables = dump_relocations(targets, self.process_linker.memory)[1:]
-        return _lines(headers), _lines(tables)
+        return _dump(self.targets(handle), self.process_linker.root, self.process_linker.memory)
+
+
+def _dump(targets: list[PatchTarget], root: Capability, memory: SlotMemory) -> tuple[str, str]:
+    return _lines(dump_program_headers(targets, root)[1:]), _lines(dump_relocations(targets, memory)[1:])
 
 
 def _service(task: Task) -> LoaderService:
@@ -162,13 +196,13 @@ def _nth(functions: list[Capability], index: int) -> Capability | int:
 
 def _restrict(task: Task, service: LoaderService, arguments: list[Capability]) -> int:
     handle = service.handle(arguments[0].value)
-    headers, tables = service.dump(handle)
     linker = service.process_linker
-    report = Patcher(linker.memory, linker.root, dropped=COMPARTMENT_LOSES).patch(service.targets(handle))
-    handle.is_restricted = True
-    handle.texts = (headers, tables, _lines(report.lines()))
-    task.kernel.statistics.restricted_slots += len(report.patched)
-    return len(report.patched)
+    targets = service.targets(handle)
+    report = Patcher(linker.memory, linker.root, dropped=COMPARTMENT_LOSES).patch(targets)
+    handle.restriction = Restriction(targets, linker.root, report)
+    count = len(report.patched)
+    task.kernel.statistics.restricted_slots += count
+    return count
 
 
 def _lines(lines: list[str]) -> str:
@@ -182,8 +216,9 @@ def _text(task: Task, service: LoaderService, arguments: list[Capability]) -> in
         text = service.error
     elif which in (TEXT_HEADERS, TEXT_TABLES, TEXT_PATCHES):
         handle = service.handle(number)
-        texts = handle.texts if handle.is_restricted else (*service.dump(handle), "")
-        text = texts[which - 1]
+        if not handle.is_restricted and not (offset and any(handle.dumped)):
+            handle.dumped = service.dump(handle)
+        text = (handle.texts if handle.is_restricted else (*handle.dumped, ""))[which - 1]
     else:
         raise SyscallError(Errno.EINVAL)
     data = text.encode(errors="replace")

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from emulator.engine.api import Engine, ExceptionHandler
 from emulator.faults import MemoryAbort
@@ -16,6 +16,7 @@ from emulator.linux.errors import Errno, SyscallError
 from emulator.linux.files import View, canonical
 from emulator.linux.handles import HostFile, Open
 from emulator.linux.kernel import EngineFactory, Kernel, Options
+from emulator.linux.observer import Observer
 from emulator.linux.process import DescriptorTable, Process, Task
 from emulator.linux.start import find_program, load_program
 from emulator.linux.strace import Tracer
@@ -23,6 +24,9 @@ from emulator.memory.address_space import AddressSpace
 from emulator.memory.interface import Memory
 from emulator.state.pe import Pe
 from morello_isa.errors import EXIT_CANNOT_EXECUTE, EXIT_NOT_FOUND, UserError
+
+if TYPE_CHECKING:
+    from emulator.engine.translate.cache import TranslationCache
 
 HOST_ONLY = ("/proc/", "/dev/", "/sys/")
 """Naming a file there grants nothing: the guest has its own."""
@@ -52,6 +56,14 @@ class Request:
     libraries: Sequence[str] = ()
     """Host directories searched for shared libraries, visible read-only."""
     environment: Mapping[str, str] = field(default_factory=dict)
+    readable: Sequence[tuple[str, str]] = ()
+    """(host, guest) pairs of files and directories, read-only."""
+    place: str | None = None
+    """Guest path at which the program appears; None: its host path, or where the root shows it."""
+    name: str | None = None
+    """argv[0]; None: `program` as it was given."""
+    cwd: str | None = None
+    """Guest directory to start in; None: the host's, or / with a root. With one, arguments grant no files."""
     recorded: Recorded | None = None
     """Given, it replaces what the other fields say about files."""
 
@@ -98,7 +110,13 @@ def build_view(request: Request) -> View:
     for host in request.libraries:
         if Path(host).is_dir():
             view.grant(host, host_guest_path(host), False)
-    if request.root is None:
+    for host, guest in request.readable:
+        view.grant(host, guest, False)
+    if request.place is not None:
+        view.grant(request.program, request.place, False)
+    if request.cwd is not None:
+        view.add_directory(request.cwd)
+    elif request.root is None:
         view.add_directory(host_guest_path("."))
         for name in (request.program, *named_files(request.arguments)):
             if Path(name).is_file() and view.guest_path(name) != host_guest_path(name):
@@ -147,6 +165,7 @@ class Session:
         *,
         errors: TextIO | None = None,
         trace: bool = False,
+        observer: Observer | None = None,
         streams: tuple[int, int, int] = (0, 1, 2),
         engines: EngineFactory | None = None,
     ) -> None:
@@ -154,11 +173,33 @@ class Session:
         self.start: Recorded
         """What of the host the program sees."""
         self.view = build_view(request)
-        tracer = Tracer(self.errors) if trace else None
+        tracer = Tracer(self.errors) if trace else observer
         options = options or Options()
+        self.translations: TranslationCache | None = None
+        if engines is None and options.engine == "fast" and options.translations is not None:
+            engines = self._engines_with_cache(options.translations, request.program)
         engines = engines or ENGINES[options.engine]
         self.kernel = Kernel(self.view, engines, options, self.errors, tracer)
         self.process = self._first_process(request, streams)
+
+    def _engines_with_cache(self, folder: Path, program: str) -> EngineFactory:
+        """Fast engines that share the translations of this program on disk."""
+        from emulator.engine.translate.cache import TranslationCache
+        from emulator.engine.translate.engine import FastEngine
+
+        try:
+            content = Path(program).read_bytes()
+        except OSError:  # a path of the guest
+            content = program.encode()
+        cache = self.translations = TranslationCache(folder, content)
+
+        def make(pe: Pe, memory: Memory, on_exception: ExceptionHandler) -> Engine:
+            assert isinstance(memory, AddressSpace)
+            engine = FastEngine(pe, memory, on_exception)
+            engine.cache = cache
+            return engine
+
+        return make
 
     def _first_process(self, request: Request, streams: tuple[int, int, int]) -> Process:
         kernel = self.kernel
@@ -177,12 +218,13 @@ class Session:
         if request.recorded is not None:
             self.start = request.recorded
         else:
-            directory = host_guest_path(".") if request.root is None else "/"
+            directory = request.cwd or (host_guest_path(".") if request.root is None else "/")
             grants = [(g.guest, g.host, g.writable) for g in self.view.grants]
             self.start = Recorded(grants, directory, self._program_path(request))
         process.cwd, place = self.start.directory, self.start.place
         kernel.add_process(process)
-        arguments = [os.fsencode(request.program), *(os.fsencode(a) for a in request.arguments)]
+        name = request.name if request.name is not None else request.program
+        arguments = [os.fsencode(name), *(os.fsencode(a) for a in request.arguments)]
         environment = [
             os.fsencode(f"{k}={v}") for k, v in {**DEFAULT_ENVIRONMENT, **request.environment}.items()
         ]

@@ -250,6 +250,8 @@ class Signals:
         if not action.flags & SA_NODEFER:
             blocked |= 1 << (info.number - 1)
         task.signal_mask = (task.signal_mask | blocked) & ~UNBLOCKABLE
+        if self._kernel.tracer is not None:
+            self._kernel.tracer.signal(task, info)
 
     def _default(self, task: Task, info: SignalInfo) -> None:
         process = task.process
@@ -317,6 +319,9 @@ class Signals:
             FrameReader(task, sp).restore()
         except SyscallError:
             self.force(task, SignalInfo(Sig.SIGSEGV, SI_KERNEL, address=0))
+            return
+        if self._kernel.tracer is not None:
+            self._kernel.tracer.signal_returned(task)
 
 
 def _enterable(handler: Capability) -> Capability:

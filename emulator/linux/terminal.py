@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import struct
 import termios
 from typing import TYPE_CHECKING, Any
@@ -22,19 +21,15 @@ TERMIOS = struct.Struct(f"<IIIIB{CONTROL_CHARACTERS}s")
 
 def control(task: Task, file: OpenFile, request: int, argument: Capability) -> int:
     """ioctl on a terminal: settings, window size, foreground group."""
-    descriptor = file.host_descriptor()
-    if descriptor is None:
-        raise SyscallError(Errno.ENOTTY)
     memory = task.memory
     try:
         if request == TCGETS:
-            memory.write(argument, _pack(termios.tcgetattr(descriptor)))
+            memory.write(argument, _pack(file.terminal_settings()))
         elif request in (TCSETS, TCSETSW, TCSETSF):
-            settings = _unpack(memory.read(argument, TERMIOS.size), termios.tcgetattr(descriptor))
-            termios.tcsetattr(descriptor, request - TCSETS, settings)
+            settings = _unpack(memory.read(argument, TERMIOS.size), file.terminal_settings())
+            file.set_terminal(request - TCSETS, settings)
         elif request == TIOCGWINSZ:
-            size = os.get_terminal_size(descriptor)
-            memory.write(argument, struct.pack("<HHHH", size.lines, size.columns, 0, 0))
+            memory.write(argument, struct.pack("<HHHH", *file.window_size(), 0, 0))
         elif request == TIOCGPGRP:
             memory.write_u32(argument, task.process.group)
         elif request not in (TIOCSPGRP, TIOCSCTTY, TIOCNOTTY):

@@ -1,7 +1,8 @@
 """A process's virtual memory: areas as mmap makes them, and pages that appear when they are touched.
 
 Implements `emulator.memory.interface.Memory`. An `Area` says what a range of addresses means; `_pages` maps
-`va >> 12` to the frame that holds a page which has been touched. A fork shares all private frames until one
+`va >> 12` to the frame that holds a page which has been touched, `_tag_pages` maps `va >> 16` to the page of
+the pool's tags for those 64 KiB. A fork shares all private frames until one
 side writes (copy on write); shared mappings name a `SharedPages` object instead, which holds the frames.
 Private memory keeps tags; shared memory has none: capability loads drop the tag, a store of a tagged
 capability aborts with CAP_PAGE (Linux purecap ABI, facts/abi/pcuabi_linux.md section 6.2).
@@ -10,15 +11,27 @@ capability aborts with CAP_PAGE (Linux purecap ABI, facts/abi/pcuabi_linux.md se
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import IntFlag
 from typing import Protocol
 
 from emulator.faults import FaultKind, MemoryAbort
+from emulator.memory.direct import DirectBuffer
 from emulator.memory.frames import FramePool, OutOfFramesError
-from emulator.memory.interface import GRANULE, PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, Access, PageWindow
+from emulator.memory.interface import (
+    GRANULE,
+    GRANULES_PER_PAGE,
+    PAGE_MASK,
+    PAGE_SHIFT,
+    PAGE_SIZE,
+    Access,
+    PageWindow,
+)
 
+_RUN_SHIFT = 4
+"""Pages with a common page of tags: 16."""
+_RUN_MASK = (1 << _RUN_SHIFT) - 1
 ADDRESS_MASK = (1 << 56) - 1
 """The top byte of an address is ignored (TBI0, as Linux sets it for user space)."""
 
@@ -72,7 +85,7 @@ class SharedPages:
             frame = self._pool.allocate()
             if self._backing is not None:
                 data = self._backing.page(offset)
-                self._pool.ram.data[frame : frame + len(data)] = data
+                self._pool.data[frame : frame + len(data)] = data
             self._frames[offset] = frame
         if write and self._backing is not None:
             self._dirty.add(offset)
@@ -83,7 +96,7 @@ class SharedPages:
         if self._backing is not None:
             for offset in sorted(self._dirty):
                 frame = self._frames[offset]
-                self._backing.write_page(offset, self._pool.ram.data[frame : frame + PAGE_SIZE])
+                self._backing.write_page(offset, self._pool.data[frame : frame + PAGE_SIZE])
             self._dirty.clear()
 
     def __del__(self) -> None:
@@ -127,11 +140,14 @@ class AddressSpace:
         self.read_pages: dict[int, PageWindow] = {}
         self.write_pages: dict[int, PageWindow] = {}
         self.on_code_change: Callable[[], None] = _nothing
+        self.code_spaces = (0, 0)
         self.revision = 0
         """Changes when a page's frame or rights may have been taken away (copies of an engine are stale)."""
+        self.tagged = False
         self._areas: list[Area] = []
         self._starts: list[int] = []
         self._pages: dict[int, int] = {}
+        self._tag_pages: dict[int, int] = {}
         self._code: set[int] = set()
 
     # -- the PE's accesses ----------------------------------------------------------------------------
@@ -142,7 +158,7 @@ class AddressSpace:
         offset = va & PAGE_MASK
         if offset + size <= PAGE_SIZE:
             at = self._readable(va, access) + offset
-            return int.from_bytes(self.pool.ram.data[at : at + size], "little")
+            return int.from_bytes(self.pool.data[at : at + size], "little")
         return int.from_bytes(self.read_bytes(va, size), "little")
 
     def write(self, va: int, size: int, value: int, access: Access) -> None:
@@ -154,18 +170,19 @@ class AddressSpace:
         """See `Memory.read_cap`; the tag of shared memory reads as clear."""
         va &= ADDRESS_MASK
         at = self._readable(va, access) + (va & PAGE_MASK)
-        data = self.pool.ram.data
+        data = self.pool.data
         lo = int.from_bytes(data[at : at + 8], "little")
         hi = int.from_bytes(data[at + 8 : at + 16], "little")
-        return hi, lo, bool(self.pool.tags[at])
+        return hi, lo, bool(self.pool.tags.data[self._tag_at(va)])
 
     def write_cap(self, va: int, hi: int, lo: int, tag: bool, access: Access) -> None:
         """See `Memory.write_cap`; a tagged capability can't be stored to shared memory."""
         va &= ADDRESS_MASK
         self.check_tagged_store(va, tag, access)
         at = self._pages[va >> PAGE_SHIFT] + (va & PAGE_MASK)
-        self.pool.ram.data[at : at + 16] = lo.to_bytes(8, "little") + hi.to_bytes(8, "little")
-        self.pool.tags[at] = tag
+        self.pool.data[at : at + 16] = lo.to_bytes(8, "little") + hi.to_bytes(8, "little")
+        self.pool.tags.data[self._tag_at(va)] = tag
+        self.tagged = self.tagged or tag
 
     def check_tagged_store(self, va: int, tag: bool, access: Access) -> None:  # noqa: ARG002
         """See `Memory.check_tagged_store`."""
@@ -187,7 +204,14 @@ class AddressSpace:
             if self.write_pages.pop(page, None) is not None:
                 self.revision += 1
         at = self._pages[page] + (va & PAGE_MASK)
-        return int.from_bytes(self.pool.ram.data[at : at + 4], "little")
+        return int.from_bytes(self.pool.data[at : at + 4], "little")
+
+    def fetch_ahead(self, va: int) -> int | None:
+        """See `Memory.fetch_ahead`."""
+        try:
+            return self.fetch(va)
+        except MemoryAbort:
+            return None
 
     def check(self, va: int, size: int, write: bool, access: Access) -> None:
         """See `Memory.check`. Cache maintenance needs a readable page."""
@@ -202,12 +226,16 @@ class AddressSpace:
     def context_changed(self) -> None:
         """User space has one translation context."""
 
-    def direct(self, va: int, write: bool) -> int | None:
-        """The frame behind `va` if accesses of that kind may go straight to it, capabilities included.
+    def buffers(self) -> list[DirectBuffer]:
+        """See `DirectMemory.buffers`: a place is a frame."""
+        return [DirectBuffer(0, self.pool.data)]
 
-        None where an access must be made by `read`, `write` and so on: it would abort, change code, or the
-        page is shared memory (no tags). Valid until `revision` changes.
-        """
+    def tag_buffers(self) -> list[DirectBuffer]:
+        """See `DirectMemory.tag_buffers`."""
+        return [DirectBuffer(0, self.pool.tags.data)]
+
+    def direct(self, va: int, write: bool, capabilities: bool) -> int | None:  # noqa: ARG002
+        """See `DirectMemory.direct`. Shared memory has no tags: stores to it are refused."""
         page = va >> PAGE_SHIFT
         if page in self._code and write:
             return None
@@ -222,12 +250,19 @@ class AddressSpace:
             return None
         return self._pages[page]
 
+    def direct_tags(self, va: int, write: bool, capabilities: bool) -> int | None:  # noqa: ARG002
+        """See `DirectMemory.direct_tags`."""
+        try:
+            return self._tags_of(va >> PAGE_SHIFT & ~_RUN_MASK, write)
+        except MemoryAbort:
+            return None
+
     # -- what the kernel does through it ---------------------------------------------------------------
 
     def read_bytes(self, va: int, size: int) -> bytes:
         """`size` bytes with user permissions; raises MemoryAbort at the first address that has none."""
         parts = []
-        data = self.pool.ram.data
+        data = self.pool.data
         while size > 0:
             offset = va & PAGE_MASK
             count = min(size, PAGE_SIZE - offset)
@@ -247,7 +282,7 @@ class AddressSpace:
             offset = va & PAGE_MASK
             count = min(size, PAGE_SIZE - offset)
             at = self._frame(self._area_at(va, False), va, False) + offset
-            parts.append(self.pool.ram.data[at : at + count])
+            parts.append(self.pool.data[at : at + count])
             va, size = va + count, size - count
         return b"".join(parts)
 
@@ -258,24 +293,14 @@ class AddressSpace:
     def poke_cap(self, va: int, hi: int, lo: int, tag: bool) -> None:
         """Store a capability at a 16-byte aligned address whatever the page permissions."""
         self.poke(va, lo.to_bytes(8, "little") + hi.to_bytes(8, "little"))
-        at = self._pages[va >> PAGE_SHIFT] + (va & PAGE_MASK)
-        self.pool.tags[at] = tag
+        self.pool.tags.data[self._tag_at(va)] = tag
+        self.tagged = self.tagged or tag
 
     def peek_cap(self, va: int) -> tuple[int, int, bool]:
         """(bits 127:64, bits 63:0, tag) at a 16-byte aligned address whatever the page permissions."""
         data = self.peek(va, 16)
-        at = self._pages[va >> PAGE_SHIFT] + (va & PAGE_MASK)
-        tag = bool(self.pool.tags[at])
+        tag = bool(self.pool.tags.data[self._tag_at(va)])
         return int.from_bytes(data[8:], "little"), int.from_bytes(data[:8], "little"), tag
-
-    def tagged_granules(self, start: int, limit: int) -> Iterator[int]:
-        """Addresses in [start, limit) that hold a tagged capability, ascending."""
-        for page in self._touched(start & -PAGE_SIZE, limit + PAGE_MASK & -PAGE_SIZE):
-            tags = self.pool.window(self._pages[page], True).tags
-            for index, tag in enumerate(tags):
-                address = (page << PAGE_SHIFT) + index * GRANULE
-                if tag and start <= address < limit:
-                    yield address
 
     def regions(self, start: int, limit: int) -> Iterator[tuple[int, int, Prot, str]]:
         """What is mapped in [start, limit): pieces with permissions and the name of their area."""
@@ -293,10 +318,10 @@ class AddressSpace:
             offset = va & PAGE_MASK
             count = min(len(data) - position, PAGE_SIZE - offset)
             at = frame_at(va) + offset
-            self.pool.ram.data[at : at + count] = data[position : position + count]
-            first, limit = at & -GRANULE, at + count
-            if self.pool.tags.find(b"\x01", first, limit) >= 0:
-                self.pool.tags[first:limit] = bytes(limit - first)
+            self.pool.data[at : at + count] = data[position : position + count]
+            first, last = self._tag_at(va), self._tag_at(va + count - 1)
+            if self.pool.tags.data.find(b"\x01", first, last + 1) >= 0:
+                self.pool.tags.data[first : last + 1] = bytes(last + 1 - first)
             if va >> PAGE_SHIFT in self._code:
                 self._code_written(va >> PAGE_SHIFT)
             va, position = va + count, position + count
@@ -313,7 +338,7 @@ class AddressSpace:
         if not area.prot & Prot.READ:
             raise MemoryAbort(FaultKind.PERMISSION, va, write)
         frame = self._frame(area, va, False)
-        self.read_pages[page] = self.pool.window(frame, area.shared is None)
+        self.read_pages[page] = self.pool.window(frame, self._tags_of(page, False), area.shared is None)
         return frame
 
     def _writable(self, va: int) -> int:
@@ -329,7 +354,7 @@ class AddressSpace:
             self._code_written(page)
         window = self.read_pages.get(page)
         if window is None:
-            window = self.pool.window(frame, area.shared is None)
+            window = self.pool.window(frame, self._tags_of(page, True), area.shared is None)
             self.read_pages[page] = window
         self.write_pages[page] = window
         return frame
@@ -353,6 +378,8 @@ class AddressSpace:
                 self.pool.release(frame)
                 self._pages[page] = frame = copied
                 self._forget_windows(page)
+            if write:
+                self._tags_of(page, True)
         except OutOfFramesError:
             raise MemoryAbort(FaultKind.EXTERNAL, va, write) from None
         return frame
@@ -366,9 +393,44 @@ class AddressSpace:
             frame = self.pool.allocate()
             if area.backing is not None:
                 data = area.backing.page(offset)
-                self.pool.ram.data[frame : frame + len(data)] = data
+                self.pool.data[frame : frame + len(data)] = data
         self._pages[page] = frame
         return frame
+
+    def _tag_at(self, va: int) -> int:
+        """Offset in the pool's tags of the tag of the granule at `va`, whose page has been touched."""
+        return self._tags_of(va >> PAGE_SHIFT, False) + (va & PAGE_MASK) // GRANULE
+
+    def _tags_of(self, page: int, write: bool) -> int:
+        """Offset in the pool's tags of the tags of a page; to be written only with `write`."""
+        run = page >> _RUN_SHIFT
+        tags = self.pool.tags
+        at = self._tag_pages.get(run)
+        try:
+            if at is None:
+                at = self._tag_pages[run] = tags.allocate()
+            copied = tags.copy(at) if write and tags.is_shared(at) else at
+        except OutOfFramesError:
+            raise MemoryAbort(FaultKind.EXTERNAL, page << PAGE_SHIFT, write) from None
+        if copied != at:
+            tags.release(at)
+            self._tag_pages[run] = at = copied
+            for neighbour in range(run << _RUN_SHIFT, run + 1 << _RUN_SHIFT):
+                if neighbour in self.read_pages:
+                    self._forget_windows(neighbour)
+        return at + (page & _RUN_MASK) * GRANULES_PER_PAGE
+
+    def _clear_tags(self, pages: Iterable[int]) -> None:
+        """The pages are gone: their tags, and pages of tags that nothing needs any more."""
+        runs = {page >> _RUN_SHIFT for page in pages}
+        for run in runs & self._tag_pages.keys():
+            first = run << _RUN_SHIFT
+            if not any(page in self._pages for page in range(first, first + _RUN_MASK + 1)):
+                self.pool.tags.release(self._tag_pages.pop(run))
+        for page in pages:
+            if page >> _RUN_SHIFT in self._tag_pages:
+                at = self._tags_of(page, True)
+                self.pool.tags.data[at : at + GRANULES_PER_PAGE] = bytes(GRANULES_PER_PAGE)
 
     def _forget_windows(self, page: int) -> None:
         self.revision += 1
@@ -376,6 +438,32 @@ class AddressSpace:
         self.write_pages.pop(page, None)
         if page in self._code:
             self._code_written(page)
+
+    # -- what is in use ---------------------------------------------------------------------------------
+
+    def touched_pages(self) -> list[int]:
+        """Addresses of the pages that have a frame, ascending."""
+        return [page << PAGE_SHIFT for page in sorted(self._pages)]
+
+    def resident_bytes(self) -> int:
+        """Size of the pages that have a frame."""
+        return len(self._pages) << PAGE_SHIFT
+
+    def tag_count(self) -> int:
+        """Tagged capabilities in memory."""
+        return sum(1 for _ in self.tagged_granules())
+
+    def tagged_granules(self, start: int = 0, limit: int = 1 << 64) -> Iterator[int]:
+        """Addresses in [start, limit) of the tagged capabilities, ascending."""
+        tags = self.pool.tags.data
+        for run, first in sorted(self._tag_pages.items()):
+            base = run << _RUN_SHIFT + PAGE_SHIFT
+            low = first + max(start - base + GRANULE - 1, 0) // GRANULE
+            high = first + min(max(limit - base + GRANULE - 1, 0) // GRANULE, PAGE_SIZE)
+            at = tags.find(b"\x01", low, high) if low < high else -1
+            while at >= 0:
+                yield base + (at - first) * GRANULE
+                at = tags.find(b"\x01", at + 1, high)
 
     # -- areas ----------------------------------------------------------------------------------------
 
@@ -450,19 +538,29 @@ class AddressSpace:
         """Move areas and their pages, tags included, from [start, limit) to `target` (mremap)."""
         areas = list(self._cut(start, limit))
         pages = {page: self._pages[page] for page in self._touched(start, limit)}
-        for frame in pages.values():
+        data = self.pool.tags.data
+        tags = {}
+        for page, frame in pages.items():
             self.pool.retain(frame)
+            at = self._tags_of(page, False)
+            tags[page] = data[at : at + GRANULES_PER_PAGE]
         self.unmap(start, limit)
         delta = target - start
         for area in areas:
             self.map(area.shifted(delta))
-        self._pages.update({page + (delta >> PAGE_SHIFT): frame for page, frame in pages.items()})
+        for page, frame in pages.items():
+            moved = page + (delta >> PAGE_SHIFT)
+            self._pages[moved] = frame
+            at = self._tags_of(moved, True)
+            data[at : at + GRANULES_PER_PAGE] = tags[page]
 
     def discard_pages(self, start: int, limit: int) -> None:
         """Drop the contents: the next touch sees first contents again (madvise DONTNEED, unmap)."""
-        for page in self._touched(start, limit):
+        pages = self._touched(start, limit)
+        for page in pages:
             self._forget_windows(page)
             self.pool.release(self._pages.pop(page))
+        self._clear_tags(pages)
 
     def _touched(self, start: int, limit: int) -> list[int]:
         first, last = start >> PAGE_SHIFT, limit >> PAGE_SHIFT
@@ -497,11 +595,15 @@ class AddressSpace:
     def fork(self) -> AddressSpace:
         """A copy that shares frames until one side writes."""
         child = AddressSpace(self.pool)
+        child.tagged = self.tagged
         child._areas = list(self._areas)
         child._starts = list(self._starts)
         child._pages = dict(self._pages)
         for frame in self._pages.values():
             self.pool.retain(frame)
+        child._tag_pages = dict(self._tag_pages)
+        for page in self._tag_pages.values():
+            self.pool.tags.retain(page)
         self.write_pages.clear()
         self.revision += 1
         return child

@@ -49,22 +49,6 @@ class TranslationContext:
     has_stage2: bool
 
     @property
-    def fetch_mapping(self) -> tuple[object, ...]:
-        """The part that decides where instructions come from; equal tuples mean the same mapping."""
-        return (
-            self.in_host,
-            self.secure,
-            self.sctlr,
-            self.tcr,
-            self.ttbr0,
-            self.ttbr1,
-            self.hcr,
-            self.scr,
-            self.vtcr,
-            self.vttbr,
-        )
-
-    @property
     def two_ranges(self) -> bool:
         """True if the regime has TTBR0 and TTBR1 (EL1&0, or EL2&0 with HCR_EL2.E2H)."""
         return self.el <= 1 or self.in_host

@@ -1,14 +1,13 @@
-"""Page frames of process mode: one lazily committed buffer with tags, handed out in 4 KiB frames.
+"""Physical memory under address spaces: 4 KiB frames of one buffer, counted references, tags in another.
 
-Frames are counted references, so that `fork` and shared mappings share them. A frame is named by its byte
-offset in the buffer. The buffers are ordinary host memory, one piece each, so a translating engine can reach
-every process's pages in them. The tag of a granule is the byte of `tags` at the granule's own offset (the
-other 15 bytes stay unused): a page of tags for every page of data, as an engine maps them.
+One pool serves all processes of a machine; an engine that maps the pool's buffers can reach
+every process's pages in them. Tags belong to addresses, not to frames: a page of `tags` has one byte, 0 or 1,
+for each granule of 64 KiB of an address space, in order.
 """
 
 from __future__ import annotations
 
-from emulator.memory.interface import GRANULE, PAGE_SIZE, PageWindow
+from emulator.memory.interface import GRANULES_PER_PAGE, PAGE_SIZE, PageWindow
 from emulator.memory.physical import RamRegion
 
 ZERO_PAGE = bytes(PAGE_SIZE)
@@ -18,65 +17,72 @@ class OutOfFramesError(Exception):
     """The memory limit is reached."""
 
 
-class FramePool:
-    """All frames of one kernel. `limit` bytes is what guests can have in use at a time."""
+class PagePool:
+    """Pages of 4096 bytes with counted references, known by their offset in `data` (bytes)."""
 
-    def __init__(self, limit: int) -> None:
-        limit = max(limit & ~(PAGE_SIZE - 1), PAGE_SIZE)
-        self.limit = limit
-        self.ram = RamRegion("process memory", 0, limit)
-        self._data = memoryview(self.ram.data)
-        self.tags = RamRegion("process tags", 0, limit).data
-        self._tags = memoryview(self.tags)
+    def __init__(self, name: str, limit: int) -> None:
+        self.limit = limit = max(limit & ~(PAGE_SIZE - 1), PAGE_SIZE)
+        self.data = RamRegion(name, 0, limit).data
         self._references: dict[int, int] = {}
         self._free: list[int] = []
         self._next = 0
 
     @property
     def in_use(self) -> int:
-        """Bytes of frames handed out."""
+        """Bytes handed out."""
         return len(self._references) * PAGE_SIZE
 
     def allocate(self) -> int:
-        """A frame full of zeros without tags, with one reference. Raises OutOfFramesError."""
+        """A page full of zeros, with one reference. Raises OutOfFramesError."""
         if self._free:
-            frame = self._free.pop()
-            self.ram.data[frame : frame + PAGE_SIZE] = ZERO_PAGE
-            self.tags[frame : frame + PAGE_SIZE] = ZERO_PAGE
+            page = self._free.pop()
+            self.data[page : page + PAGE_SIZE] = ZERO_PAGE
         elif self._next < self.limit:
-            frame = self._next
+            page = self._next
             self._next += PAGE_SIZE
         else:
             raise OutOfFramesError
-        self._references[frame] = 1
-        return frame
+        self._references[page] = 1
+        return page
 
-    def copy(self, frame: int) -> int:
-        """A new frame with the data and tags of `frame`."""
+    def copy(self, page: int) -> int:
+        """A new page with the contents of `page`."""
         other = self.allocate()
-        data, tags = self.ram.data, self.tags
-        data[other : other + PAGE_SIZE] = data[frame : frame + PAGE_SIZE]
-        tags[other : other + PAGE_SIZE] = tags[frame : frame + PAGE_SIZE]
+        self.data[other : other + PAGE_SIZE] = self.data[page : page + PAGE_SIZE]
         return other
 
-    def retain(self, frame: int) -> None:
-        """One more user of `frame`."""
-        self._references[frame] += 1
+    def retain(self, page: int) -> None:
+        """One more user of `page`."""
+        self._references[page] += 1
 
-    def release(self, frame: int) -> None:
-        """One user less; the last one frees the frame."""
-        left = self._references[frame] - 1
+    def release(self, page: int) -> None:
+        """One user less; the last one frees the page."""
+        left = self._references[page] - 1
         if left:
-            self._references[frame] = left
+            self._references[page] = left
         else:
-            del self._references[frame]
-            self._free.append(frame)
+            del self._references[page]
+            self._free.append(page)
 
-    def is_shared(self, frame: int) -> bool:
+    def is_shared(self, page: int) -> bool:
         """More than one user."""
-        return self._references[frame] > 1
+        return self._references[page] > 1
 
-    def window(self, frame: int, capabilities: bool) -> PageWindow:
-        """The engine's view of a frame."""
-        end = frame + PAGE_SIZE
-        return PageWindow(self._data[frame:end], self._tags[frame:end:GRANULE], capabilities)
+
+class FramePool(PagePool):
+    """All frames of one kernel. `limit` bytes is what guests can have in use at a time."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__("process memory", limit)
+        # Every process needs its own for the memory that it shares with others.
+        self.tags = PagePool("process tags", 4 * self.limit)
+        self._view = memoryview(self.data)
+        self._tag_view = memoryview(self.tags.data)
+
+    def window(self, frame: int, tags: int, capabilities: bool) -> PageWindow:
+        """The engine's view of a frame whose tags are from offset `tags` on."""
+        return PageWindow(
+            self._view[frame : frame + PAGE_SIZE],
+            self._tag_view[tags : tags + GRANULES_PER_PAGE],
+            capabilities,
+        )

@@ -58,12 +58,22 @@ class PageWindow:
         self.capabilities = capabilities
 
 
+class DeviceAccess(Exception):
+    """An instruction in the middle of a block reached a device: nothing has happened yet. The engine executes
+    it again on its own, so that the device sees the exact time and its interrupts come at the exact place."""
+
+
 class Memory(Protocol):
     """Memory as the PE sees it."""
 
     read_pages: dict[int, PageWindow]
     write_pages: dict[int, PageWindow]
     on_code_change: Callable[[], None]
+    tagged: bool
+    """Set by `write_cap` with a tag, for good: before, no granule of this memory has ever had one."""
+    code_spaces: tuple[int, int]
+    """Numbers of the mappings that code at addresses with bit 63 clear and set comes from now. Code that was
+    decoded under a number holds whenever that number is there again. A change sets `pe.context_stale`."""
 
     def read(self, va: int, size: int, access: Access) -> int:
         """`size` bytes (1..64) at `va`, which may be misaligned and may cross pages."""
@@ -82,6 +92,9 @@ class Memory(Protocol):
 
     def fetch(self, va: int) -> int:
         """The 32-bit instruction word at 4-byte aligned `va`; its page is known as code from now on."""
+
+    def fetch_ahead(self, va: int) -> int | None:
+        """As `fetch`, of code that may never execute: None where it would abort or have any other effect."""
 
     def check(self, va: int, size: int, write: bool, access: Access) -> None:
         """Only translate: raise what an access of that kind would raise."""

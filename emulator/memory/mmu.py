@@ -3,7 +3,8 @@
 Implements `emulator.memory.interface.SystemMemory`. Translations are made by `memory/translation.py` and kept
 in a TLB: one dictionary per translation context (exception level and all register values that matter), keyed
 by virtual page and kind of access. TLB maintenance drops all of it, which the architecture allows. Pages that
-need no further checks are published as windows, so that the engine reads and writes them directly.
+need no further checks are published as windows, so that the engine reads and writes them directly; a
+translating engine maps them itself (`direct`). Where code comes from is `memory/code_spaces.py`'s business.
 
 Spec: Mem_read/Mem_set, MemC_read/MemC_set, AArch64_MemSingle, AArch64_TaggedMemSingle,
 CheckLoadTagsPermission, CheckStoreTagsPermission, AArch64_AT_S1Ex, AArch64_AT_S12Ex, AArch64_EncodePAR.
@@ -16,8 +17,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from emulator.faults import FaultKind, MemoryAbort, fault_status
+from emulator.memory.code_spaces import CodeSpaces, Untouched
 from emulator.memory.context import AccessType, Translation, TranslationContext
-from emulator.memory.interface import Access, PageWindow
+from emulator.memory.direct import DirectBuffer
+from emulator.memory.interface import GRANULE, PAGE_SIZE, Access, DeviceAccess, PageWindow
 from emulator.memory.physical import BusError, PhysicalMemory, RamRegion
 from emulator.memory.translation import Translator
 from emulator.state.pe import Pe
@@ -48,13 +51,15 @@ _MAX_CONTEXTS = 64
 _PAGE_MASK = 0xFFF
 _ELEMENT_BYTES = 8
 _ZVA_BYTES = 64
-_REGION_MASK = (1 << 26) - 1  # VA bits 55:30: regions of 1 GiB
+_RUN_SHIFT = 16
+_RUN_BYTES = 1 << _RUN_SHIFT  # what a page of tags belongs to
+_REGION_MASK = (1 << 26) - 1  # VA bits 55:30: regions of 1 GiB (code_spaces.py has the same)
 
 
 class _Page:
     """A translated 4 KiB page. `data` is None where accesses go through PhysicalMemory (devices, flash)."""
 
-    __slots__ = ("data", "device", "pa", "start", "tag_start", "tags", "translation", "window")
+    __slots__ = ("data", "device", "pa", "place", "start", "tags", "translation", "window")
 
     def __init__(self, pa: int, translation: Translation, region: RamRegion | None) -> None:
         self.pa = pa
@@ -62,22 +67,27 @@ class _Page:
         self.device = translation.is_device
         self.data: mmap.mmap | None = None
         self.window: PageWindow | None = None
-        self.start = self.tag_start = 0
+        self.start = self.place = 0
         if region is not None:
             self.data = region.data
             self.tags = region.tags
             self.start = pa - region.base
-            self.tag_start = self.start >> 4
+            self.place = region.place + self.start
 
 
 class _ContextState:
-    """A translation context with its TLB: pages by virtual page number and kind of access."""
+    """A translation context with its TLB: pages by virtual page number and kind of access.
 
-    __slots__ = ("context", "mapping", "tlb")
+    `spaces` are the code spaces of both halves, `revision` the number under which `direct` answers.
+    """
 
-    def __init__(self, context: TranslationContext) -> None:
+    __slots__ = ("context", "revision", "spaces", "tag_runs", "tlb")
+
+    def __init__(self, context: TranslationContext, spaces: tuple[int, int], revision: int) -> None:
         self.context = context
-        self.mapping = context.fetch_mapping
+        self.spaces = spaces
+        self.revision = revision
+        self.tag_runs: dict[tuple[int, bool, bool], int | None] = {}
         self.tlb: dict[int, _Page] = {}
 
 
@@ -89,17 +99,32 @@ class Mmu:
         self._physical = physical
         self._code_lines = physical.code_lines
         self._translator = Translator(physical, trace)
+        self._looker = Translator(Untouched(physical))
         self.read_pages: dict[int, PageWindow] = {}
         self.write_pages: dict[int, PageWindow] = {}
         self._forget_code: Callable[[], None] = _nothing
         self._contexts: dict[tuple[object, ...], _ContextState] = {}
         self._write_window_page: dict[int, int] = {}
-        self._code_mapping: dict[int, tuple[object, ...]] = {}
-        self._code_regions: set[int] = set()
-        self._context = self._build_context(pe.pstate.el)
-        self._tlb: dict[int, _Page] = {}
+        self._directly_written: set[int] = set()
+        self._revisions = 0
+        self.revision = 0
+        """See `DirectMemory.revision`."""
+        self._spaces = CodeSpaces(physical)
+        self.code_spaces = (0, 0)
+        self._state = _ContextState(self._build_context(pe.pstate.el), (0, 0), 0)
+        self._context = self._state.context
+        self._tlb = self._state.tlb
         physical.on_code_write = self._code_written
         self.context_changed()
+
+    @property
+    def tagged(self) -> bool:
+        """See `Memory.tagged`."""
+        return self._physical.tagged
+
+    @tagged.setter
+    def tagged(self, on: bool) -> None:
+        self._physical.tagged = on
 
     @property
     def on_code_change(self) -> Callable[[], None]:
@@ -166,24 +191,34 @@ class Mmu:
         )
 
     def context_changed(self) -> None:
-        """Switches to the TLB of the PE's present context and withdraws all windows.
-
-        The engine keeps decoded instructions by exception level and address; it has to forget them when
-        the mapping at a level is not the one that was used there before.
-        """
+        """Switches to the TLB of the PE's present context and withdraws all windows."""
         el = self._pe.pstate.el
         key = self._context_key(el)
         state = self._contexts.get(key)
         if state is None:
             if len(self._contexts) >= _MAX_CONTEXTS:
                 self._contexts.clear()
-            state = self._contexts[key] = _ContextState(self._build_context(el))
+                self._spaces.trim()
+            context = self._build_context(el)
+            state = _ContextState(context, self._spaces.of(context), self._next_revision())
+            self._contexts[key] = state
+        self._state = state
         self._context = state.context
         self._tlb = state.tlb
+        self.code_spaces = state.spaces
+        self.revision = state.revision
         self._drop_windows()
-        if self._code_mapping.get(el, state.mapping) != state.mapping:
-            self._forget_code()
-        self._code_mapping[el] = state.mapping
+
+    def _next_revision(self) -> int:
+        self._revisions += 1
+        return self._revisions
+
+    def _withdraw_answers(self) -> None:
+        """What `direct` has answered, in any context, may no longer hold."""
+        self._directly_written.clear()
+        for state in self._contexts.values():
+            state.revision = self._next_revision()
+        self.revision = self._state.revision = self._next_revision()
 
     def _drop_windows(self) -> None:
         self.read_pages.clear()
@@ -193,7 +228,7 @@ class Mmu:
     def _code_written(self) -> None:
         """A page with code was written: the engine forgets its instructions, the page is data again."""
         self._physical.code_lines.clear()
-        self._code_regions.clear()
+        self._spaces.forget()
         self._forget_code()
 
     # -- TLB ------------------------------------------------------------------------------------------
@@ -229,17 +264,75 @@ class Mmu:
         else:
             if page.pa >> 12 in self._physical.code_lines:
                 return
-            capabilities = not (translation.tag_store_faults or translation.tag_store_updates)
+            capabilities = not _minds_tagged_stores(translation)
             pages = self.write_pages
             self._write_window_page[number] = page.pa >> 12
         if page.window is None:
             region = self._physical.ram_at(page.pa, 1)
             page.window = PageWindow(
                 region.bytes[page.start : page.start + 4096],
-                region.tag_bytes[page.tag_start : page.tag_start + 256],
+                region.tag_bytes[page.start >> 4 : (page.start >> 4) + 256],
                 capabilities,
             )
         pages[number] = page.window
+
+    # -- what a translating engine asks ---------------------------------------------------------------
+
+    def buffers(self) -> list[DirectBuffer]:
+        """See `DirectMemory.buffers`."""
+        return [DirectBuffer(region.place, region.data) for region in self._physical.ram]
+
+    def tag_buffers(self) -> list[DirectBuffer]:
+        """See `DirectMemory.tag_buffers`."""
+        return [DirectBuffer(region.tag_place, region.tags) for region in self._physical.ram]
+
+    def direct(self, va: int, write: bool, capabilities: bool) -> int | None:
+        """See `DirectMemory.direct`. Walks the tables as the access itself would, flag updates included.
+
+        Device memory is refused, except that with stage 1 off all data are in Device memory: then the
+        engine's code checks the alignment itself.
+        """
+        try:
+            page = self._page(va, _WRITE if write else _READ)
+        except MemoryAbort:
+            return None
+        if page.data is None or (page.device and self._context.stage1_enabled):
+            return None
+        if write:
+            if page.pa >> 12 in self._code_lines or (capabilities and _minds_tagged_stores(page.translation)):
+                return None
+            self._directly_written.add(page.pa >> 12)
+        return page.place
+
+    def direct_tags(self, va: int, write: bool, capabilities: bool) -> int | None:
+        """See `DirectMemory.direct_tags`. Only where all 64 KiB lie in one piece of RAM in order."""
+        runs, key = self._state.tag_runs, (va >> _RUN_SHIFT, write, capabilities)
+        if key not in runs:
+            runs[key] = self._tag_run(va & -_RUN_BYTES, write, capabilities)
+        return runs[key]
+
+    def _tag_run(self, start: int, write: bool, capabilities: bool) -> int | None:
+        """Looks without side effects: only one of the pages is being accessed."""
+        first = None
+        for offset in range(0, _RUN_BYTES, PAGE_SIZE):
+            try:
+                found = self._looker.translate(self._context, start + offset, _ACCESS_TYPES[_READ])
+            except MemoryAbort:
+                return None
+            if write:
+                refused = capabilities and _minds_tagged_stores(found)
+            else:
+                refused = found.tags_read_zero or found.tag_load_faults
+            if first is None:
+                first = found.pa
+            if refused or found.pa != first + offset:
+                return None
+        assert first is not None
+        region = self._physical.find(first)
+        if not isinstance(region, RamRegion) or first + _RUN_BYTES > region.limit:
+            return None
+        at = first - region.base
+        return None if at % _RUN_BYTES else region.tag_place + at // GRANULE
 
     # -- data -----------------------------------------------------------------------------------------
 
@@ -283,6 +376,8 @@ class Mmu:
         return value
 
     def _bus_read(self, va: int, pa: int, size: int) -> int:
+        if self._pe.in_block:
+            raise DeviceAccess
         try:
             if size <= _ELEMENT_BYTES:
                 return self._physical.read(pa, size)
@@ -319,12 +414,9 @@ class Mmu:
         start = page.start + offset
         data[start : start + size] = (value & ((1 << 8 * size) - 1)).to_bytes(size, "little")
         tags = page.tags
-        first, last = start >> 4, start + size - 1 >> 4
-        if first == last:
-            if tags[first]:
-                tags[first] = 0
-        else:
-            tags[first : last + 1] = bytes(last + 1 - first)
+        for granule in range(start >> 4, (start + size - 1 >> 4) + 1):
+            if tags[granule]:
+                tags[granule] = 0
         mask = self._code_lines.get(page.pa >> 12)
         if mask and mask >> (offset >> 6) & 3 and self._physical.has_code(page.pa + offset, size):
             self._code_written()
@@ -347,6 +439,8 @@ class Mmu:
             self._bus_write(va, page.pa + offset + index, 1, value >> 8 * index & 0xFF)
 
     def _bus_write(self, va: int, pa: int, size: int, value: int) -> None:
+        if self._pe.in_block:
+            raise DeviceAccess
         try:
             for index in range(0, size, _ELEMENT_BYTES):
                 part = min(_ELEMENT_BYTES, size - index)
@@ -406,7 +500,8 @@ class Mmu:
             return
         self._store(page, offset, 16, hi << 64 | lo)
         if tag:
-            page.tags[(page.start + offset) >> 4] = 1
+            self._physical.tagged = True
+            page.tags[page.start + offset >> 4] = 1
         elif access is Access.NORMAL:
             self._publish(va, page, _WRITE)
 
@@ -416,9 +511,9 @@ class Mmu:
         """The instruction word at `va`; its page is code from now on. Raises MemoryAbort."""
         page = self._page(va, _FETCH)
         offset = va & _PAGE_MASK
+        self._spaces.fetched(self.code_spaces, self._context, va, page.pa)
         if page.data is None:
             return self._bus_read(va, page.pa + offset, 4)
-        self._code_regions.add(va >> 30 & _REGION_MASK)
         number = page.pa >> 12
         lines = self._physical.code_lines
         known = lines.get(number, 0)
@@ -430,8 +525,21 @@ class Mmu:
         start = page.start + offset
         return int.from_bytes(page.data[start : start + 4], "little")
 
+    def fetch_ahead(self, va: int) -> int | None:
+        """See `Memory.fetch_ahead`: no flag in a descriptor is set, no device is read."""
+        page = self._tlb.get(va >> 12 << _KIND_BITS | _FETCH)
+        if page is None:
+            try:
+                self._looker.translate(self._context, va, _ACCESS_TYPES[_FETCH])
+                page = self._page(va, _FETCH)
+            except MemoryAbort:
+                return None
+        return None if page.data is None else self.fetch(va)
+
     def _withdraw_write_windows(self, number: int) -> None:
         """Stores to physical page `number` have to be seen from now on."""
+        if number in self._directly_written:
+            self._withdraw_answers()
         for window, target in list(self._write_window_page.items()):
             if target == number:
                 del self._write_window_page[window]
@@ -443,22 +551,27 @@ class Mmu:
         """TLBI `name`: drops at least what is asked for.
 
         Operations by address drop the 1 GiB around it, the largest block that a descriptor can map; others
-        drop everything. Kernels issue many of the first kind, and none for where their code is.
+        drop everything. Code whose pages are still where they were stays.
         """
+        region = None
         if name.startswith("VA"):
             region = operand >> 18 & _REGION_MASK
             for state in self._contexts.values():
                 tlb = state.tlb
                 for key in [k for k in tlb if k >> 18 + _KIND_BITS & _REGION_MASK == region]:
                     del tlb[key]
-            self._drop_windows()
-            is_code = region in self._code_regions
         else:
-            self._contexts.clear()
-            self.context_changed()
-            is_code = True
-        if is_code and self._physical.code_lines:
-            self._code_written()
+            for state in self._contexts.values():
+                state.tlb.clear()
+        for state in self._contexts.values():
+            state.tag_runs.clear()
+        self._drop_windows()
+        self._withdraw_answers()
+        if self._spaces.verify(region):
+            for state in self._contexts.values():
+                state.spaces = self._spaces.of(state.context)
+            self.code_spaces = self._state.spaces = self._spaces.of(self._context)
+            self._pe.context_stale = True
 
     def address_translate(self, name: str, va: int) -> int:
         """AT `name`: the value for PAR_EL1. Raises MemoryAbort for external aborts and faults of
@@ -493,6 +606,11 @@ class Mmu:
             | (translation.pa & 0xFFFF_FFFF_F000)
             | translation.attributes << 56
         )
+
+
+def _minds_tagged_stores(translation: Translation) -> bool:
+    """Storing a valid capability has another effect than storing data."""
+    return translation.tag_store_faults or translation.tag_store_updates
 
 
 def _nothing() -> None:

@@ -1,9 +1,8 @@
 """Physical memory of a machine: RAM regions with tag memory, and windows of devices.
 
-RAM is an anonymous, lazily committed mapping of the host (data) plus one tag byte per 16-byte granule in a
-second mapping, so that 4 GiB of RAM cost nothing until they are touched and a fast engine can use the host
-address of a region directly (`RamRegion.host_address`). Tags can only be set by a capability store:
-every other write, DMA included, clears the tag of each granule it touches.
+RAM is an anonymous, lazily committed mapping of the host (data) and a second one for tags, so that 4 GiB of
+RAM cost nothing until they are touched. A tag is a byte, 0 or 1, for each 16-byte granule. Tags can only be
+set by a capability store: every other write, DMA included, clears the tag of each granule that it touches.
 
     memory = PhysicalMemory()
     memory.add_ram("ram", 0x8000_0000, 1 << 30)
@@ -15,7 +14,6 @@ device does not have; the MMU turns it into a synchronous external abort.
 
 from __future__ import annotations
 
-import ctypes
 import mmap
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
@@ -52,27 +50,38 @@ def _anonymous(size: int) -> mmap.mmap:
 
 
 class RamRegion:
-    """`size` bytes of RAM at physical address `base`; both are multiples of 4096 bytes."""
+    """`size` bytes of RAM at physical address `base`; both are multiples of 4096 bytes.
 
-    __slots__ = ("base", "bytes", "data", "limit", "name", "size", "tag_bytes", "tags", "writable")
+    `place` and `tag_place` are where engines know its data and its tags (`DirectMemory`).
+    """
 
-    def __init__(self, name: str, base: int, size: int, writable: bool = True) -> None:
+    __slots__ = (
+        "base", "bytes", "data", "limit", "name", "place", "size", "tag_bytes", "tag_place", "tags",
+        "writable",
+    )  # fmt: skip
+
+    def __init__(
+        self, name: str, base: int, size: int, writable: bool = True, place: int = 0, tag_place: int = 0
+    ) -> None:
         if base % PAGE_BYTES or size % PAGE_BYTES or size <= 0:
             raise ValueError(f"RAM region {name}: base and size must be multiples of {PAGE_BYTES} bytes")
         self.name = name
         self.base = base
         self.size = size
         self.limit = base + size
+        self.place = place
+        self.tag_place = tag_place
         self.writable = writable
         self.data = _anonymous(size)
-        self.tags = _anonymous(max(size // GRANULE_BYTES, 1))
+        self.tags = _anonymous(size // GRANULE_BYTES + PAGE_BYTES - 1 & -PAGE_BYTES)
         self.bytes = memoryview(self.data)
         self.tag_bytes = memoryview(self.tags)
 
-    @property
-    def host_address(self) -> int:
-        """Address of the first data byte in this process (for engines that map memory by address)."""
-        return ctypes.addressof(ctypes.c_char.from_buffer(self.data))
+    def clear_tags(self, start: int, size: int) -> None:
+        """`size` bytes at offset `start` were overwritten: the tags of their granules go."""
+        first, limit = start // GRANULE_BYTES, (start + size - 1) // GRANULE_BYTES + 1
+        if self.tags.find(b"\x01", first, limit) >= 0:
+            self.tags[first:limit] = bytes(limit - first)
 
 
 class DeviceWindow:
@@ -98,6 +107,9 @@ class PhysicalMemory:
     def __init__(self) -> None:
         self._regions: list[RamRegion | DeviceWindow] = []
         self._bases: list[int] = []
+        self._placed = self._tags_placed = 0
+        self.tagged = False
+        """A tag was set some time."""
         self.code_lines: dict[int, int] = {}
         self.on_code_write: Callable[[], None] | None = None
 
@@ -113,8 +125,10 @@ class PhysicalMemory:
 
     def add_ram(self, name: str, base: int, size: int, writable: bool = True) -> RamRegion:
         """Adds RAM of `size` bytes at `base`. Raises ValueError if it overlaps something."""
-        region = RamRegion(name, base, size, writable)
+        region = RamRegion(name, base, size, writable, self._placed, self._tags_placed)
         self._insert(region)
+        self._placed += size
+        self._tags_placed += len(region.tags)
         return region
 
     def add_device(self, name: str, base: int, size: int, device: MmioDevice) -> DeviceWindow:
@@ -169,7 +183,7 @@ class PhysicalMemory:
                 raise BusError(address, size, f"{region.name} is read-only")
             start = address - region.base
             region.data[start : start + size] = (value & ((1 << 8 * size) - 1)).to_bytes(size, "little")
-            self._clear_tags(region, start, size)
+            region.clear_tags(start, size)
             self._written(address, size)
         elif isinstance(region, DeviceWindow):
             if size > 8 or address + size > region.limit:
@@ -181,13 +195,14 @@ class PhysicalMemory:
     def read_tag(self, address: int) -> int:
         """Tag (0 or 1) of the granule at `address`; device windows have no tags."""
         region = self.find(address)
-        return region.tags[(address - region.base) >> 4] if isinstance(region, RamRegion) else 0
+        return region.tags[(address - region.base) // GRANULE_BYTES] if isinstance(region, RamRegion) else 0
 
     def write_tag(self, address: int, tag: int) -> None:
         """Sets the tag of the granule at `address`; without effect outside RAM."""
         region = self.find(address)
         if isinstance(region, RamRegion):
-            region.tags[(address - region.base) >> 4] = tag
+            region.tags[(address - region.base) // GRANULE_BYTES] = tag
+            self.tagged = self.tagged or bool(tag)
 
     # -- blocks (image loading, DMA) ------------------------------------------------------------------
 
@@ -207,7 +222,7 @@ class PhysicalMemory:
         region = self.ram_at(address, size)
         start = address - region.base
         region.data[start : start + size] = bytes(data)
-        self._clear_tags(region, start, size)
+        region.clear_tags(start, size)
         self._written(address, size)
 
     def _written(self, address: int, size: int) -> None:
@@ -228,14 +243,6 @@ class PhysicalMemory:
                     return True
         return False
 
-    @staticmethod
-    def _clear_tags(region: RamRegion, start: int, size: int) -> None:
-        first = start >> 4
-        last = (start + size - 1) >> 4
-        count = last - first + 1
-        if region.tags.find(b"\x01", first, last + 1) >= 0:
-            region.tags[first : last + 1] = bytes(count)
-
     # -- tags for the user ----------------------------------------------------------------------------
 
     def tagged_granules(self, address: int, size: int) -> Iterator[int]:
@@ -243,8 +250,8 @@ class PhysicalMemory:
         end = address + size
         for region in self.ram:
             low, high = max(address, region.base), min(end, region.limit)
-            position = (low - region.base) >> 4
-            stop = (high - region.base + GRANULE_BYTES - 1) >> 4
+            position = (low - region.base) // GRANULE_BYTES
+            stop = (high - region.base + GRANULE_BYTES - 1) // GRANULE_BYTES
             while low < high:
                 position = region.tags.find(b"\x01", position, stop)
                 if position < 0:

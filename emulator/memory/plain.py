@@ -18,7 +18,9 @@ class PlainMemory:
         self._code: set[int] = set()
         self.read_pages: dict[int, PageWindow] = {}
         self.write_pages: dict[int, PageWindow] = {}
+        self.tagged = False
         self.on_code_change: Callable[[], None] = _nothing
+        self.code_spaces = (0, 0)
         for page in range(pages):
             window = PageWindow(
                 self._data[page << PAGE_SHIFT : page + 1 << PAGE_SHIFT],
@@ -53,6 +55,7 @@ class PlainMemory:
         """See `Memory.write_cap`."""
         self.write(va, GRANULE, hi << 64 | lo, access)
         self._tags[va // GRANULE] = tag
+        self.tagged = self.tagged or tag
 
     def check_tagged_store(self, va: int, tag: bool, access: Access) -> None:  # noqa: ARG002
         """See `Memory.check_tagged_store`."""
@@ -66,6 +69,13 @@ class PlainMemory:
             self._code.add(page)
             self.write_pages.pop(page, None)
         return int.from_bytes(self._data[va : va + 4], "little")
+
+    def fetch_ahead(self, va: int) -> int | None:
+        """See `Memory.fetch_ahead`."""
+        try:
+            return self.fetch(va)
+        except MemoryAbort:
+            return None
 
     def check(self, va: int, size: int, write: bool, access: Access) -> None:  # noqa: ARG002
         """See `Memory.check`."""

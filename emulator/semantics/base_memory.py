@@ -321,7 +321,7 @@ def simd_single(site: Site, insn: base.SimdSingle) -> Action:
     after = _structure_writeback(site, insn.n, insn.post, total)
     check = site.context.check_alignment
     bits, mask = 8 * size, (1 << 8 * size) - 1
-    position = insn.index * bits
+    position = insn.lane * bits
     replication = sum(1 << bits * lane for lane in range(insn.register_size // size))
 
     def action() -> None:

@@ -240,14 +240,15 @@ def quick_store_capabilities(
     site: Site, probe_address: Probe, sources: tuple[int, ...], after: Action | None, general: Action
 ) -> Action:
     """Capabilities in one page := Ct (and Ct2), by an authority with every store permission."""
-    pages, x, c = site.memory.write_pages, site.x, site.c
+    memory, x, c = site.memory, site.x, site.c
+    pages = memory.write_pages
     last = PAGE_MASK + 1 - 16 * len(sources)
 
     def action() -> None:
         address = probe_address()
         page = pages.get(address >> PAGE_SHIFT)
         offset = address & PAGE_MASK
-        if page is None or address & 15 or offset > last or not page.capabilities:
+        if page is None or address & 15 or offset > last or not page.capabilities or not memory.tagged:
             general()
             return
         words, index = page.u64, offset >> 3

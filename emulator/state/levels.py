@@ -5,6 +5,7 @@ from __future__ import annotations
 from emulator.state.pe import Pe
 from morello_isa.capability import MASK64
 
+HCR_DC = 1 << 12
 HCR_TGE = 1 << 27
 HCR_E2H = 1 << 34
 SCR_NS = 1
@@ -143,8 +144,16 @@ def stage1_enabled(pe: Pe) -> bool:
     if pe.pstate.el <= 1 and el2_enabled(pe) and not el_is_in_host(pe, pe.pstate.el):
         values = _values(pe)
         hcr = values.get("HCR_EL2", 0)
-        return not hcr & (HCR_TGE | 1 << 12) and bool(values.get("SCTLR_EL1", 0) & 1)
+        return not hcr & (HCR_TGE | HCR_DC) and bool(values.get("SCTLR_EL1", 0) & 1)
     return bool(sctlr(pe) & 1)
+
+
+def data_is_device(pe: Pe) -> bool:
+    """Stage 1 is off for the current level, and HCR_EL2.DC doesn't make its memory Normal."""
+    if stage1_enabled(pe):
+        return False
+    below = pe.pstate.el <= 1 and el2_enabled(pe) and not el_is_in_host(pe, pe.pstate.el)
+    return not (below and _values(pe).get("HCR_EL2", 0) & HCR_DC)
 
 
 def branch_address(pe: Pe, value: int, el: int) -> int:

@@ -34,6 +34,7 @@ class Pe:
         "event",
         "exclusive",
         "file",
+        "in_block",
         "instructions",
         "pc",
         "pstate",
@@ -59,6 +60,8 @@ class Pe:
         self.instructions = 0
         self.attention = 0
         self.event = False
+        # The engine executes several instructions at a stretch: `instructions` is behind.
+        self.in_block = False
         # Set by whoever changes what instructions mean, and what addresses mean; the engine looks.
         self.context_stale = self.translation_stale = True
 

@@ -11,6 +11,8 @@ from emulator.board.outcome import OutcomeKind
 from emulator.board.system import System
 from tests.board.build import build_image
 
+pytestmark = pytest.mark.usefixtures("both_engines")
+
 LIMIT = 200_000
 TESTBOARD_IMAGES = ("fault_codes", "page_attributes", "restricted", "sealed_pairs", "traps", "stage2", "host")
 

@@ -56,17 +56,109 @@ def test_maintenance_makes_new_mappings_visible(
     assert VA >> 12 in mmu.read_pages or top
 
 
-def test_maintenance_by_address_keeps_far_code(system: System) -> None:
-    """The engine forgets instructions only if some came from the same 1 GiB."""
+def test_maintenance_keeps_code_that_stays_where_it_was(system: System) -> None:
+    """The code space gets a new number exactly when a page that was fetched from is elsewhere."""
     mmu = system.mmu
-    calls: list[int] = []
-    mmu.on_code_change = lambda: calls.append(1)
     mmu.fetch(FAR_VA)
+    before = mmu.code_spaces
+    mmu.tlb_maintenance("VMALLE1", 0)
+    remap(system, VA, TWO)
     mmu.tlb_maintenance("VAE1", VA >> 12)
-    assert not calls
+    assert mmu.code_spaces == before
     mmu.fetch(VA)
+    remap(system, VA, ONE)
+    mmu.tlb_maintenance("VAE1", (FAR_VA >> 12) + 5)
+    assert mmu.code_spaces == before, "another region"
     mmu.tlb_maintenance("VAE1", (VA >> 12) + 5)
-    assert calls
+    assert mmu.code_spaces[0] != before[0] and mmu.code_spaces[1] == before[1]
+    assert system.pe.context_stale
+
+
+def test_code_spaces_follow_the_tables(system: System) -> None:
+    """TTBR0 decides about the lower half, TTBR1 about the upper one; a new ASID only if code isn't the same there."""
+    mmu, values = system.mmu, system.pe.sysregs.values
+    mmu.fetch(VA)
+    first = mmu.code_spaces
+    assert first[0] != first[1]
+    values["TTBR0_EL1"] |= 7 << 48
+    mmu.context_changed()
+    assert mmu.code_spaces == first, "looked up: the same page"
+    remap(system, VA, TWO)
+    values["TTBR0_EL1"] ^= 15 << 48
+    mmu.context_changed()
+    second = mmu.code_spaces
+    assert second[0] not in first
+    values["TTBR0_EL1"] ^= 15 << 48
+    mmu.context_changed()
+    assert mmu.code_spaces == first, "nobody has invalidated this ASID's"
+    other = Tables(system.physical, 0x5100_0000, 12, 39)
+    other.map(VA, ONE, ATTRIBUTES)
+    values["TTBR0_EL1"] = other.root
+    mmu.context_changed()
+    assert mmu.code_spaces[0] not in (*first, *second) and mmu.code_spaces[1] == first[1]
+
+
+RUN = 0x6010_0000
+"""64 KiB in one piece."""
+
+
+def remap_run(system: System, pa: int, attributes: int = ATTRIBUTES) -> None:
+    for offset in range(0, 0x1_0000, 0x1000):
+        remap(system, RUN + offset, pa + offset, attributes)
+    system.mmu.tlb_maintenance("VAE1", RUN >> 12)
+
+
+def test_answers_to_an_engine(system: System) -> None:
+    """`direct` names the place where RAM is, and only where an access has no other effect."""
+    mmu, physical = system.mmu, system.physical
+    region = physical.ram_at(ONE, 1)
+    place = region.place + ONE - region.base
+    for write in (False, True):
+        assert mmu.direct(VA + 8, write, True) == place
+    before = mmu.revision
+    mmu.fetch(FAR_VA)
+    assert mmu.revision != before and mmu.direct(VA, True, False) is None
+    assert mmu.direct(VA, False, True) == place
+    remap(system, VA, TWO, VALID_AF | 3 << 8)
+    mmu.tlb_maintenance("VAE1", VA >> 12)
+    assert mmu.direct(VA, True, True) is None, "a tagged store would fault"
+    assert mmu.direct(VA, True, False) is not None and mmu.direct(VA, False, True) is not None
+    remap(system, VA, TWO, ATTRIBUTES | AP_READ_ONLY)
+    mmu.tlb_maintenance("VAE1", VA >> 12)
+    assert mmu.direct(VA, True, True) is None and mmu.direct(VA, False, True) is not None
+    remap(system, VA, 0x0900_0000)
+    mmu.tlb_maintenance("VAE1", VA >> 12)
+    assert mmu.direct(VA, False, True) is None, "a device"
+
+
+def test_answers_about_tags(system: System) -> None:
+    """A page of tags is 64 KiB of addresses: they have to be one piece of RAM, aligned alike, all alike."""
+    mmu, region = system.mmu, system.physical.ram_at(ONE, 1)
+    assert mmu.direct_tags(VA, False, True) is None, "only 4 KiB are mapped"
+    remap_run(system, ONE)
+    place = region.tag_place + (ONE - region.base) // 16
+    for write in (False, True):
+        assert mmu.direct_tags(RUN + 0x5008, write, True) == place
+    remap(system, RUN + 0x3000, TWO)
+    mmu.tlb_maintenance("VAE1", RUN >> 12)
+    assert mmu.direct_tags(RUN, False, True) is None, "one page is elsewhere"
+    remap_run(system, ONE + 0x1000)
+    assert mmu.direct_tags(RUN, False, True) is None, "aligned otherwise"
+    remap_run(system, ONE, VALID_AF | 3 << 8)
+    assert mmu.direct_tags(RUN, False, True) is None, "tags read as zero"
+    assert mmu.direct_tags(RUN, True, True) is None, "tagged stores fault"
+    assert mmu.direct_tags(RUN, True, False) == place, "only cleared"
+
+
+def test_answers_of_a_level_hold_when_it_comes_back(system: System) -> None:
+    mmu, pe = system.mmu, system.pe
+    at_el1 = mmu.revision
+    pe.pstate.el = 0
+    mmu.context_changed()
+    assert mmu.revision != at_el1
+    pe.pstate.el = 1
+    mmu.context_changed()
+    assert mmu.revision == at_el1
 
 
 def test_windows_follow_permissions_and_context(system: System) -> None:

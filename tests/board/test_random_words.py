@@ -20,6 +20,8 @@ from morello_isa.capability import CAP_MAX, Capability
 from morello_isa.encodings.table import ROWS
 from tests.board.tables import AP_USER, LC_SHIFT, SC, TG0, TG1, VALID_AF, Tables
 
+pytestmark = pytest.mark.usefixtures("both_engines")
+
 SEED = int(os.environ.get("MORELLO_SEED", "1"))
 QUICK = int(os.environ.get("MORELLO_RANDOM_WORDS", "4000"))
 CODE, DATA, TABLES = 0x4400_0000, 0x4800_0000, 0x4C00_0000

@@ -6,6 +6,7 @@ a command, and what follows it up to the next is its output. `python -m tests.de
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -21,10 +22,14 @@ FENCE = "```"
 
 
 def build() -> None:
-    """What the sessions debug."""
+    """What the sessions debug; one process at a time builds it."""
     environment = dict(os.environ, PATH=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     make = ["make", "-s", "-C", str(REPOSITORY / "guest"), f"PYTHON={sys.executable}", "session"]
-    done = subprocess.run(make, env=environment, capture_output=True, text=True, check=False, timeout=900)
+    lock = REPOSITORY / "guest" / "build" / "session.lock"
+    lock.parent.mkdir(exist_ok=True)
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        done = subprocess.run(make, env=environment, capture_output=True, text=True, check=False, timeout=900)
     assert done.returncode == 0, done.stderr
 
 

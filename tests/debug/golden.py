@@ -70,12 +70,13 @@ def debug(folder: Path, *arguments: str, stdin: str | None = None) -> subprocess
     )
 
 
-def replay(golden: Path, folder: Path) -> str:
+def replay(golden: Path, folder: Path, engine: str = "reference") -> str:
     """What the script of a golden file prints now."""
     lines = golden.read_text(encoding="utf-8").splitlines()
     arguments = ARGUMENT.match(lines[0]).group(1).split()
     script = [line.partition(prompt)[2] for line in lines for prompt in PROMPTS if line.startswith(prompt)]
     (folder / "script").write_text("\n".join(script) + "\n")
+    arguments.insert(arguments[0] == "--boot", f"--engine={engine}")
     done = debug(folder, "--batch", "-x", "script", *arguments)
     assert "Traceback" not in done.stderr, done.stderr
     return f"{lines[0]}\n{done.stdout}{done.stderr}# status {done.returncode}\n"

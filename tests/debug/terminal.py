@@ -1,4 +1,4 @@
-"""`morello debug` in a pseudo-terminal, as a person has it."""
+"""`morello debug`, or another command, in a pseudo-terminal, as a person has it."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ PROMPT = "(morello)"
 
 
 class Terminal:
-    """`morello debug ARGUMENTS` in `folder`."""
+    """`morello COMMAND ARGUMENTS` in `folder`."""
 
-    def __init__(self, folder: Path, *arguments: str) -> None:
+    def __init__(self, folder: Path, *arguments: str, command: str = "debug") -> None:
         self.pid, self._fd = pty.fork()
         if self.pid == 0:
             os.chdir(folder)
@@ -29,7 +29,7 @@ class Terminal:
                 PYTHONPATH=str(REPOSITORY),
                 PROMPT_TOOLKIT_NO_CPR="1",
             )
-            os.execv(sys.executable, [sys.executable, "-m", "emulator.cli.main", "debug", *arguments])
+            os.execv(sys.executable, [sys.executable, "-m", "emulator.cli.main", command, *arguments])
         self._seen = b""
 
     def send(self, text: str) -> None:

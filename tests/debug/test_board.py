@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from emulator.board.console import MemoryBlock
-from emulator.debug import CommandError, boot
+from emulator.debug import CommandError, boot, load
 from emulator.debug.board_streams import OverlayBlock
 from emulator.debug.stops import CatchKind, StopCause
 from guest.cc.cli import main as cc
@@ -70,6 +71,21 @@ def test_stepping_back_meets_every_state_again(folder: Path) -> None:
         for wanted in reversed(states[-8:]):
             machine.rstepi()
             assert (machine.position, machine.pc, [machine.c[n] for n in range(32)]) == wanted
+
+
+def test_the_clock_starts_at_the_same_time_again(folder: Path, tmp_path: Path) -> None:
+    clock = 0x1C10_0000
+    with boot("--board", "morello", "--console", "none", str(folder / "board.elf")) as machine:
+        epoch = machine.debugger.request.options["epoch"]
+        machine.debugger.request = replace(
+            machine.debugger.request, options=machine.debugger.request.options | {"epoch": 12345}
+        )
+        machine.stepi(3)
+        machine.goto(0)
+        assert machine.debugger.guest.system.physical.read(clock, 4) == epoch
+        machine.save(str(tmp_path / "m"))
+    with load(str(tmp_path / "m")) as machine:
+        assert machine.debugger.guest.system.physical.read(clock, 4) == 12345
 
 
 def test_memory_is_seen_through_the_translation(folder: Path) -> None:

@@ -12,9 +12,10 @@ from tests.debug.golden import GOLDEN, PROMPT, replay
 FILES = sorted(GOLDEN.glob("*.txt"))
 
 
+@pytest.mark.parametrize("engine", ("reference", "fast"))
 @pytest.mark.parametrize("golden", FILES, ids=lambda path: path.stem)
-def test_output_is_what_it_was(golden: Path, folder: Path) -> None:
-    assert replay(golden, folder) == golden.read_text(encoding="utf-8")
+def test_output_is_what_it_was(golden: Path, engine: str, folder: Path) -> None:
+    assert replay(golden, folder, engine) == golden.read_text(encoding="utf-8")
 
 
 def test_every_command_is_tested() -> None:

@@ -248,6 +248,13 @@ def _changed(saved: Path, change: Callable[[dict[str, Any]], object], reason: st
         (lambda d: d["streams"].update(input=5), "contents are missing"),
         (lambda d: d["streams"].update(sizes=[5]), "another size than its pieces"),
         (lambda d: d["streams"].update(shown=[1]), "not a pair"),
+        (lambda d: d["streams"]["kinds"][0].update(terminal=True), "an object is missing"),
+        (
+            lambda d: d["streams"]["kinds"][0].update(
+                terminal={"numbers": [1], "characters": [1], "lines": 1, "columns": 1}
+            ),
+            "settings of a terminal are incomplete",
+        ),
         (lambda d: d.update(place="/nowhere"), "does not exist"),
     ],
 )

@@ -217,3 +217,24 @@ def test_run_enters_the_debugger_on_a_fault(folder: Path, run_morello) -> None:
     assert (done.returncode, done.stderr) == (3, "")
     done = run_morello("debug", "--strace", folder / "walk")
     assert done.returncode == 125 and done.stderr.count("\n") == 1
+
+
+def test_threads_are_stepped_one_by_one(start: Start, tmp_path: Path) -> None:
+    source = (Path(__file__).parent / "program" / "threads.S").read_text()
+    debugger = start(program=_assemble(tmp_path, source))
+    debugger.points.add_breakpoint("second")
+    assert debugger.resume().cause is StopCause.BREAKPOINT
+    debugger.points.clear()
+    second = debugger.task
+    other = next(thread for thread in debugger.guest.threads() if thread is not second)
+    before = other.pe.instructions
+    debugger.select(other.tid)
+    assert debugger.task is other
+    assert debugger.evaluate("pc") == other.pe.pc
+    stop = debugger.stepi()
+    assert (stop.cause, stop.tid) == (StopCause.STEP, other.tid)
+    assert other.pe.instructions == before + 1
+    assert debugger.stepi(3).tid == other.tid
+    assert other.pe.instructions == before + 4
+    with pytest.raises(CommandError, match="no thread 9"):
+        debugger.select(9)

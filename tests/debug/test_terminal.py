@@ -10,7 +10,9 @@ import pytest
 
 from emulator.debug.commands import discover
 from guest.assembler.assembler import assemble_source
+from guest.cc.cli import main as cc
 from loader.link import cli as linker
+from tests.debug.golden import debug
 from tests.debug.terminal import PROMPT, Terminal
 
 SPIN = """
@@ -46,6 +48,8 @@ WALK = (
     ("continue", "stopped: breakpoint 1"),
     ("backtrace", "walk.c:32"),
     ("frame 1", "walk.c:32"),
+    ("thread", "thread 100"),
+    ("frame 1", "walk.c:32"),
     ("list", "fill(slots[1], 15 + argc);"),
     ("disas", "strb w11, [c0, w10, sxtw]"),
     ("print x1", "= 18"),
@@ -69,6 +73,7 @@ WALK = (
     ("save machine", "saved in machine, at instruction 25"),
     ("source commands", "rwRW tagged"),
     ("python 6 * 7 + machine.position", "67"),
+    ("symbols board.elf 0x70000000", "board.elf: "),
 )
 """Lines and what they have to show; the program is `walk a b`."""
 MISTAKES = (
@@ -98,6 +103,8 @@ MISTAKES = (
         "source",
         "save",
     ),
+    "symbols",
+    "thread 7",
 )
 """One wrong line for each command (quit takes anything)."""
 
@@ -107,8 +114,8 @@ def terminal(tmp_path: Path) -> Iterator[Callable[..., Terminal]]:
     """`terminal(folder, arguments…)`, ended after the test."""
     started: list[Terminal] = []
 
-    def start(folder: Path, *arguments: str) -> Terminal:
-        started.append(Terminal(folder, *arguments))
+    def start(folder: Path, *arguments: str, **options: str) -> Terminal:
+        started.append(Terminal(folder, *arguments, **options))
         return started[-1]
 
     yield start
@@ -164,7 +171,7 @@ def test_ctrl_c_stops_the_guest(terminal: Callable[..., Terminal], spin: Path) -
     session.expect(PROMPT)
     session.send("run\r")
     session.expect("run")
-    time.sleep(1)
+    time.sleep(3)
     session.interrupt("stopped: interrupted")
     session.expect(PROMPT)
     session.send("pri\t")
@@ -175,6 +182,7 @@ def test_ctrl_c_stops_the_guest(terminal: Callable[..., Terminal], spin: Path) -
     session.command("stepi", "stopped: stepped")
     session.send("rcontinue\r")
     session.expect("rcontinue")
+    time.sleep(0.5)
     session.interrupt("interrupted")
     session.expect(PROMPT)
     session.command("print 6 * 7", "= 42")
@@ -191,6 +199,7 @@ def test_ctrl_c_stops_a_board(terminal: Callable[..., Terminal], spin: Path) -> 
     session.interrupt("stopped: interrupted")
     session.expect(PROMPT)
     session.command("print pc", "spin.elf`_start")
+    session.command("stepi 3", "stopped: stepped")
     session.command("rstepi 2", "stopped: back at instruction")
     session.send("quit\r")
     assert session.wait() == 0
@@ -212,10 +221,52 @@ def test_what_is_typed_goes_to_a_board_that_runs(terminal: Callable[..., Termina
     assert session.wait() == 0
 
 
+def test_what_was_saved_in_a_terminal_goes_on_without_one(
+    terminal: Callable[..., Terminal], tmp_path: Path
+) -> None:
+    (tmp_path / "ask.c").write_text(
+        "#include <stdio.h>\n"
+        'int main(void) { char name[80]; printf("name? "); fflush(stdout); fgets(name, 80, stdin);\n'
+        'printf("hello %s", name); puts("bye"); return 3; }\n'
+    )
+    assert cc(["-O1", "-o", str(tmp_path / "ask"), str(tmp_path / "ask.c")]) == 0
+    session = terminal(tmp_path, "./ask")
+    session.expect(PROMPT)
+    session.command("break puts", "Breakpoint 1")
+    session.send("run\r")
+    session.expect("name? ")
+    session.send("Ada\r")
+    session.expect("stopped: breakpoint 1")
+    session.expect(PROMPT)
+    session.command("save saved", "saved in saved")
+    session.send("quit\r")
+    assert session.wait() == 0
+    done = debug(tmp_path, "--batch", "-ex", "continue", "saved")
+    assert "warning" not in done.stdout, "a terminal decides how a program buffers: it is remembered"
+    assert done.stdout.startswith("stopped: continued at instruction")
+    assert done.stdout.endswith("(morello) continue\nbye\nstopped: exited with status 3\n")
+
+
 def test_files_complete(terminal: Callable[..., Terminal], folder: Path) -> None:
     session = terminal(folder, "--root", ".", "./walk")
     session.expect(PROMPT)
     session.send("source itse\t")
-    session.expect("itself")
+    session.expect("lf")
     session.send("\x03quit\r")
     assert session.wait() == 0
+
+
+@pytest.mark.parametrize(("last", "status"), [("quit", 137), ("continue", 139)])
+def test_a_run_enters_the_debugger_at_its_fault(
+    terminal: Callable[..., Terminal], folder: Path, last: str, status: int
+) -> None:
+    session = terminal(folder, "--debug-on-fault", "--root", ".", "./walk", "a", "b", command="run")
+    session.expect("1 byte at 0x40000050 is past the end by 1")
+    session.expect(PROMPT)
+    session.command("print length(c0)", "= 16")
+    session.command("whence c0", "returned by the system call mmap")
+    session.send(f"{last}\r")
+    if last == "continue":
+        session.expect("stopped: killed by SIGSEGV")
+        session.send("quit\r")
+    assert session.wait() == status

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from emulator.debug import Debugger, Request
+from emulator.debug import Debugger, Request, boot
 from emulator.debug.commands import discover
 from emulator.debug.shell import Shell
 
@@ -60,6 +60,10 @@ WORDS = [
     *("/8xb", "if", "count", "=", "+", "*", "(", ")", "cap(", "base(c0)", "tag", "data", "syscall", "signal"),
     *(
         "registers",
+        "tlb",
+        "devices",
+        "restricted",
+        "to",
         "maps",
         "threads",
         "sysregs",
@@ -95,6 +99,25 @@ def shell(folder: Path) -> Iterator[Shell]:
 @given(st.sampled_from(NAMES), st.lists(st.sampled_from(WORDS) | st.text(max_size=4), max_size=5))
 def test_any_line(shell: Shell, name: str, words: list[str]) -> None:
     shell.execute(" ".join([name, *words]).replace("\n", " "))
+
+
+@pytest.fixture(scope="module")
+def board_shell(folder: Path) -> Iterator[Shell]:
+    with boot("--board", "morello", "--console", "none", str(folder / "board.elf")) as machine:
+        machine.break_at("echo")
+        machine.run()
+        yield Shell(machine.debugger, lambda _: None)
+
+
+@settings(
+    max_examples=300,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(st.sampled_from(NAMES), st.lists(st.sampled_from(WORDS) | st.text(max_size=4), max_size=5))
+def test_any_line_on_a_board(board_shell: Shell, name: str, words: list[str]) -> None:
+    board_shell.execute(" ".join([name, *words]).replace("\n", " "))
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)

@@ -1,13 +1,11 @@
-"""The machine as library users hold it, its documented examples, and `morello bench`."""
+"""The machine as library users hold it, and its documented examples."""
 
 import doctest
-import json
 
 import pytest
 
 import emulator.explain
 import emulator.machine
-from emulator.cli import bench
 from emulator.faults import FaultKind, StopKind
 from emulator.machine import Machine, stop_at_fault
 from emulator.memory.plain import PlainMemory
@@ -42,26 +40,3 @@ def test_registers_by_name():
     for name in ("x31", "c31", "v32", "q", "x", "y0"):
         with pytest.raises(KeyError):
             machine.read_register(name)
-
-
-def test_bench_prints_figures(capsys):
-    assert bench.main(["--json", "--instructions", "2000", "--filter", "words"]) == 0
-    figures = json.loads(capsys.readouterr().out)
-    assert [(figure["name"], figure["engine"]) for figure in figures] == [
-        ("words", "reference"),
-        ("words", "fast"),
-    ]
-    assert all(figure["rate"] > 0 for figure in figures)
-
-
-@pytest.mark.parametrize("options", [["--instructions", "0"], ["--instructions", "many"], ["--nonsense"]])
-def test_bench_refuses_bad_options(options, capsys):
-    assert bench.main(options) == 125
-    assert len(capsys.readouterr().err.splitlines()) == 1
-
-
-@pytest.mark.slow
-def test_bench_reaches_the_bar():
-    """100,000 instructions per second on every purecap loop, measured in CPU time."""
-    for loop in bench.LOOPS:
-        assert bench.measure_reference(loop, 100_000).rate > 100_000, loop.name

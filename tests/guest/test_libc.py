@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from emulator.testing.fixture import Morello
+
 RunMorello = Callable[..., "subprocess.CompletedProcess[str]"]
 
 SOURCES = Path(__file__).parent / "libc"
@@ -30,13 +32,9 @@ def _host_output(source: Path, tmp_path: Path) -> tuple[str, int]:
 
 
 @pytest.mark.parametrize("source", sorted(SOURCES.glob("*.c")), ids=lambda path: path.stem)
-def test_program(source: Path, tmp_path: Path, run_morello: RunMorello) -> None:
-    program = tmp_path / "program"
-    compiled = run_morello("cc", "-O1", "-o", program, source)
-    assert compiled.returncode == 0, compiled.stderr
-    work = tmp_path / "work"
-    work.mkdir()
-    done = run_morello("run", "--dir", work, program, work)
+@pytest.mark.morello(max_instructions=100_000_000, memory="2G")
+def test_program(source: Path, tmp_path: Path, morello: Morello) -> None:
+    result = morello.run(morello.cc(source, flags="-O1"), "/work")
     expected = source.with_suffix(".expected")
     wanted = (expected.read_text(), 0) if expected.exists() else _host_output(source, tmp_path)
-    assert (done.stdout, done.returncode) == wanted, done.stderr
+    assert (result.stdout, result.status) == wanted, result.stderr

@@ -483,6 +483,14 @@ def test_dump_shows_headers_tables_and_patches() -> None:
     assert any(": -> 0x" in line for line in lines) and any("skipped, " + EXEMPT in line for line in lines)
 
 
+def test_dump_of_the_slots_as_they_were() -> None:
+    world, targets = patched_world()
+    before = dump_relocations(targets, world.memory)
+    report = Patcher(world.memory, user_root()).patch(targets)
+    assert dump_relocations(targets, world.memory) != before
+    assert dump_relocations(targets, report.before()) == before
+
+
 def test_format_capability() -> None:
     assert format_capability(CAP_NULL) == "0x0"
     sentry = user_root().set_value(0x1000).set_bounds(16, exact=True).with_object_type(ObjectType.RB)

@@ -54,7 +54,7 @@ class Job:
     path: Path
     name: str
     group: str
-    engine: str = "reference"
+    engine: str | None = None
     limit: int = DEFAULT_LIMIT
     corrupt: bool = False
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from emulator.debug.commands import Takes, command
+from emulator.board.image import read_file
+from emulator.debug.commands import Needs, Takes, command
 from emulator.debug.commands.breakpoints import address_and_size
 from emulator.debug.context import code_lines
 from emulator.debug.errors import CommandError
 from emulator.debug.shell import Shell
+from emulator.linux.process import LoadedImage
+from loader.elf import ElfImage
 
 MAX_LINES = 2000
 AROUND = 5
@@ -27,6 +30,23 @@ def disas(shell: Shell, arguments: str) -> None:
         raise CommandError(f"{count} instructions are too many (at most {MAX_LINES})")
     for line in code_lines(debugger, address, count, shell.style):
         shell.write("  " + line)
+
+
+@command("symbols", category="code", needs=Needs.NOTHING, takes=Takes.FILE)
+def symbols(shell: Shell, arguments: str) -> None:
+    """Take symbols and lines from an ELF file, for code that has none of its own.
+
+    symbols FILE [OFFSET]: what is added to the file's addresses (default 0); a kernel's vmlinux, for one
+    """
+    path, _, offset = arguments.partition(" ")
+    if not path:
+        raise CommandError("symbols of which file?")
+    image = ElfImage.from_bytes(read_file(path), path)
+    bias = shell.debugger.number(offset) if offset.strip() else 0
+    shell.debugger.names.extra.append(LoadedImage(image, bias, path))
+    shell.debugger.points.resolve()
+    count = len(shell.debugger.names.of(shell.debugger.names.extra[-1]).symbols)
+    shell.write(f"{path}: {count} symbols")
 
 
 def _function(shell: Shell, address: int) -> tuple[int, int]:

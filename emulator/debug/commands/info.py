@@ -106,7 +106,7 @@ def _checkpoints(shell: Shell, _: str) -> None:
 
 
 def _libraries(shell: Shell, _: str) -> None:
-    for image in shell.debugger.process.images:
+    for image in shell.debugger.names.images(shell.debugger.process):
         shell.write(f"  [{image.start:#x},{image.limit:#x})  {image.path}")
 
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 from emulator.debug import questions
 from emulator.debug.commands import Takes, command
 from emulator.debug.errors import CommandError
-from emulator.debug.provenance import Node, difference
+from emulator.debug.provenance import describe_chain
 from emulator.debug.shell import Shell
 from emulator.debug.text import short
 from morello_isa.disassemble import disassemble
-
-MAX_SHOWN = 40
 
 
 @command("whence", category="provenance", takes=Takes.EXPRESSION)
@@ -25,22 +23,11 @@ def whence(shell: Shell, arguments: str) -> None:
     found = questions.whence(shell.debugger, arguments)
     is_address = found.place.startswith("0x")
     shell.write(f"{found.place}{':' if is_address else ' ='} {short(found.capability)}")
-    _show(shell, found.links)
+    debugger = shell.debugger
+    for line in describe_chain(found.links[0], lambda place: debugger.names.where(debugger.process, place)):
+        shell.write(line)
     if found.forgot:
         shell.write("  (some of the history was forgotten: it is longer than is kept)")
-
-
-def _show(shell: Shell, nodes: list[Node]) -> None:
-    for item in nodes[:MAX_SHOWN]:
-        where = shell.debugger.names.where(shell.debugger.process, item.pc) if item.pc else ""
-        parts = [f"  ← {item.text:<28}", f"{where:<34}", item.note, difference(item)]
-        if item.count > 1:
-            parts.append(f"({item.count} times)")
-        if item.parent is None:
-            parts.append(item.capability.describe())
-        shell.write(" ".join(part for part in parts if part.strip()).rstrip())
-    if len(nodes) > MAX_SHOWN:
-        shell.write(f"  … and {len(nodes) - MAX_SHOWN} before them; the root: {nodes[-1].text}")
 
 
 @command("wholost", category="provenance", takes=Takes.EXPRESSION)

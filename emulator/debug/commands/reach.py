@@ -60,10 +60,9 @@ def _show(shell: Shell, found: Reach) -> None:
     for piece in found.pieces[:MAX_ROWS]:
         place = shell.debugger.names.where(shell.debugger.process, piece.start)
         name = piece.name or place.partition("`")[0]
-        shell.write(
-            f"  {shell.style('address', f'[{piece.start:#x},{piece.limit:#x})'):<34} "
-            f"{piece.rights:<5} {size(piece.limit - piece.start):<10} {name}".rstrip()
-        )
+        span = f"[{piece.start:#x},{piece.limit:#x})"
+        rights = f"{piece.rights:<5} {size(piece.limit - piece.start):<10} {name}"
+        shell.write(f"  {shell.style('address', f'{span:<34}')} {rights}".rstrip())
     if len(found.pieces) > MAX_ROWS:
         shell.write(f"  … and {len(found.pieces) - MAX_ROWS} more pieces")
     totals = [f"{word} {size(found.size(right))}" for word, right in _TOTALS if found.size(right)]

@@ -51,3 +51,18 @@ def frame(shell: Shell, arguments: str) -> None:
             raise CommandError(f"there is no frame {number}; the outermost is {len(frames) - 1}")
         shell.frame = number
     shell.write(_line(shell, frames[min(shell.frame, len(frames) - 1)]))
+
+
+@command("thread", category="stack", takes=Takes.EXPRESSION)
+def thread(shell: Shell, arguments: str) -> None:
+    """Select a thread for all other commands, and show where it is.
+
+    thread [NUMBER]: as `info threads` numbers them
+    """
+    if arguments:
+        if not arguments.isdecimal():
+            raise CommandError(f"'{arguments}' is not a thread's number")
+        shell.debugger.select(int(arguments))
+        shell.frame = 0
+    shell.write(f"  thread {shell.debugger.task.tid}")
+    shell.write(_line(shell, shell.debugger.frames()[0]))

@@ -10,8 +10,10 @@ from emulator.engine.translate.encode import (
     add_imm,
     and_,
     and_imm,
+    asr_imm,
     asrv,
     bfxil,
+    bic,
     eor,
     eor_imm,
     lsl_imm,
@@ -28,8 +30,10 @@ from emulator.engine.translate.encode import (
     ubfx,
 )
 from emulator.engine.translate.layout import BAD, HIGH, LOW, META, TEMP, TEMP2
+from morello_isa.capability import CAP_MAX
 
 SEALED_FIELD = 0x7FFF << 31
+_ROOT_BOUNDS = CAP_MAX.hi & (1 << 31) - 1
 
 
 def _inverted_exponent(meta: int, out: int, scratch: int) -> list[int]:
@@ -44,7 +48,44 @@ def _inverted_exponent(meta: int, out: int, scratch: int) -> list[int]:
 
 
 @lru_cache(maxsize=64)
-def decode_window(value: int) -> tuple[int, ...]:
+def decode_window(value: int, roots: bool) -> tuple[int, ...]:
+    """`_decode_window`, and with `roots` also capabilities with the bounds of CAP_MAX: all of the half of the
+    address space that their value is in."""
+    return _decode_window(value) + (_root_window(value) if roots else ())
+
+
+def _root_window(value: int) -> tuple[int, ...]:
+    """Replace what `_decode_window` found if META has the bounds of CAP_MAX."""
+    t, u = TEMP, TEMP2
+    return (
+        *mov_imm(t, _ROOT_BOUNDS),
+        eor(t, t, META),
+        ubfx(t, t, 0, 31),
+        add_imm(t, t, -1),
+        asr_imm(t, t, 63),  # ones: a root
+        sbfx(u, value, 55, 1),
+        bic(LOW, LOW, t),
+        lsl_imm(u, u, 55),
+        and_(u, u, t),
+        orr(LOW, LOW, u),
+        bic(HIGH, HIGH, t),
+        orr(HIGH, HIGH, u),
+        and_imm(u, t, 1 << 55),
+        add(HIGH, HIGH, u),
+        bic(BAD, BAD, t),
+        eor(u, LOW, value),  # not canonical
+        lsr_imm(u, u, 55),
+        sub(u, XZR, u),
+        and_(u, u, t),
+        orr(BAD, BAD, u),
+        and_imm(u, META, SEALED_FIELD),
+        sub(u, XZR, u),
+        orr(BAD, BAD, u),
+        orn(BAD, BAD, META),  # no Load
+    )
+
+
+def _decode_window(value: int) -> tuple[int, ...]:
     """LOW, HIGH := bounds of the capability {META, host register `value`}; bit 63 of BAD tells that they are
     of no use: no Load, sealed, exponent from 48 on, the value outside, a window not canonical, flags set.
 

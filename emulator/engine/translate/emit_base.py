@@ -13,7 +13,7 @@ from emulator.engine.context import CCTLR_PCCBO
 from emulator.engine.operands import Operands
 from emulator.engine.translate import encode as a64
 from emulator.engine.translate.arithmetic import named_vectors, register_fields
-from emulator.engine.translate.block import LOAD, STORE, BlockCode
+from emulator.engine.translate.block import BlockCode
 from emulator.engine.translate.emit_jump import branch_to_register
 from emulator.engine.translate.layout import (
     EVICTED,
@@ -23,17 +23,16 @@ from emulator.engine.translate.layout import (
     SWAP,
     TEMP,
     TEMP2,
+    THREAD_POINTER,
     VALUE,
     set_meta,
     set_tag,
 )
+from emulator.engine.translate.stretch import LOAD, STORE
 from emulator.semantics.jump import link_capability
 from emulator.state.registers import VECTORS_OFFSET
 from morello_isa import base
-from morello_isa.capability import MASK64
 
-_SHARED_VECTORS = 8
-"""Guest V registers below this are the host's own."""
 _SCRATCH = (VALUE, TEMP2, TEMP, HIGH)
 
 
@@ -46,7 +45,13 @@ def arithmetic(block: BlockCode, word: int, operands: Operands) -> bool:
         return _vector_arithmetic(block, word, operands)
     renamed = _rename(block, word, register_fields(word), operands)
     block.emit(renamed[0])
-    _results(block, operands, renamed[1])
+    step = _step(word)
+    if step is None:
+        _results(block, operands, renamed[1])
+    else:
+        d, n, amount = step
+        block.written_value(d, renamed[1].get(d, d))
+        block.moved_integer(d, n, amount)
     if operands.sp_write:
         block.stack_moved(_stack_step(word))
     return True
@@ -73,6 +78,14 @@ def _results(block: BlockCode, operands: Operands, homes: dict[int, int]) -> Non
         block.written(n, homes.get(n, n))
 
 
+def _step(word: int) -> tuple[int, int, int] | None:
+    """(d, n, amount) of a 64-bit ADD or SUB of a small constant without flags, neither register being SP."""
+    if word & 0xBFC00000 != 0x91000000 or 31 in (word & 31, word >> 5 & 31):
+        return None
+    amount = word >> 10 & 0xFFF
+    return word & 31, word >> 5 & 31, -amount if word >> 30 & 1 else amount
+
+
 def _stack_step(word: int) -> int | None:
     """The constant that an ADD or SUB (immediate) moves SP by."""
     if word & 0x9F8003FF != 0x910003FF:
@@ -85,7 +98,7 @@ def _vector_arithmetic(block: BlockCode, word: int, operands: Operands) -> bool:
     # `x_reads` is generous: a word with an integer result has no integer source.
     fields = (0,) if operands.x_writes else (5,) if operands.x_reads else ()
     word, homes = _rename(block, word, fields, operands)
-    lent = sorted(n for n in named_vectors(word) if n >= _SHARED_VECTORS)
+    lent = sorted(n for n in named_vectors(word) if n >= block.shared_vectors)
     if lent:
         # LOW and BAD are never homes of a renamed register.
         block.emit(*a64.mov_imm(LOW, STATE))
@@ -109,18 +122,29 @@ def _vector_arithmetic(block: BlockCode, word: int, operands: Operands) -> bool:
 def _access(
     block: BlockCode, insn: base.LoadStore | base.LoadStorePair, size: int, one_page: bool
 ) -> int | None:  # fmt: skip
-    """The address register of a load or store, None where it isn't translated."""
+    """The address register of a load or store, None where it isn't translated.
+
+    A store that isn't in one granule, because it isn't aligned, is rare: at first it is the reference
+    engine's, and once that happened the instruction is translated to its general form.
+    """
     permissions = LOAD if insn.is_load else STORE
     if not block.may_access(permissions):
         return None
+    align = insn.size if block.aligned else 1
+    if not (block.aligned or insn.is_load or block.is_general):
+        pair = isinstance(insn, base.LoadStorePair)
+        if pair and size == 16 and insn.offset % 16 == 0:
+            align = 16
+        elif not block.plain:
+            align = min(insn.size, 8 if pair else 16)
     if insn.mode == "register":
         assert isinstance(insn, base.LoadStore)
         return block.indexed_address(
-            insn.n, insn.m, insn.option, insn.shift, size, permissions, one_page=one_page
+            insn.n, insn.m, insn.option, insn.shift, size, permissions, align=align, one_page=one_page
         )
     offset = 0 if insn.mode == "post" else insn.offset
     result = insn.offset if insn.mode in ("pre", "post") else 0
-    return block.address(insn.n, offset, size, permissions, one_page=one_page, result=result)
+    return block.address(insn.n, offset, size, permissions, align=align, one_page=one_page, result=result)
 
 
 def load_store(block: BlockCode, insn: base.LoadStore) -> bool:
@@ -159,7 +183,7 @@ def _vector_transfer(block: BlockCode, insn: base.LoadStore, at: int) -> None:
     log_size, t = insn.size.bit_length() - 1, insn.t
     # size and opc fields of LDR/STR (SIMD&FP, unsigned offset)
     opcode = 0x3D000000 | (log_size & 3) << 30 | (2 if log_size == 4 else 0) << 22 | at << 5
-    if t < _SHARED_VECTORS:
+    if t < block.shared_vectors:
         block.emit(opcode | insn.is_load << 22 | t)
     elif insn.is_load:
         _load_vector(block, at, 0, insn.size, LOW, HIGH)
@@ -188,7 +212,7 @@ def _store_integer(block: BlockCode, at: int, offset: int, size: int, low: int, 
 
 def _store_state(block: BlockCode, t: int, low: int, high: int) -> None:
     """Guest Vt := high:low, in the host or in the state page."""
-    if t < _SHARED_VECTORS:
+    if t < block.shared_vectors:
         block.emit(a64.set_d(t, 0, low), a64.set_d(t, 1, high))
     else:
         block.emit(*a64.mov_imm(TEMP, STATE + VECTORS_OFFSET + 16 * t), a64.stp(low, high, TEMP))
@@ -219,6 +243,9 @@ def load_store_pair(block: BlockCode, insn: base.LoadStorePair) -> bool:
 
 def _load_pair(block: BlockCode, insn: base.LoadStorePair, at: int) -> None:
     size = insn.size
+    if insn.vector and max(insn.t, insn.t2) < block.shared_vectors:
+        block.emit((0x2D400000 | (size.bit_length() - 3) << 30) | insn.t2 << 10 | at << 5 | insn.t)
+        return
     if insn.vector:
         low2, high2 = TEMP2, VALUE
         if size == 16:
@@ -245,8 +272,11 @@ def _store_pair(block: BlockCode, insn: base.LoadStorePair, at: int) -> None:
         second = block.read(insn.t2, HIGH) if insn.t2 != 31 else 31
         block.emit((0xA9000000 if size == 8 else 0x29000000) | second << 10 | at << 5 | first)
         return
+    if max(insn.t, insn.t2) < block.shared_vectors:
+        block.emit((0x2D000000 | (size.bit_length() - 3) << 30) | insn.t2 << 10 | at << 5 | insn.t)
+        return
     for i, t in enumerate((insn.t, insn.t2)):
-        if t < _SHARED_VECTORS:
+        if t < block.shared_vectors:
             block.emit(a64.get_d(LOW, t, 0), a64.get_d(HIGH, t, 1))
         else:
             block.emit(*a64.mov_imm(TEMP, STATE + VECTORS_OFFSET + 16 * t), a64.ldp(LOW, HIGH, TEMP))
@@ -273,6 +303,20 @@ def ordered(block: BlockCode, insn: base.Ordered) -> bool:
     return True
 
 
+_TPIDR_EL0 = (3, 3, 13, 0, 2)
+
+
+def system_register_move(block: BlockCode, insn: base.SystemRegisterMove) -> bool:
+    """MRS Xt, TPIDR_EL0: where a thread finds its data. The state page has it while code of EL0 runs."""
+    if block.context.el or not insn.is_read or insn.key != _TPIDR_EL0:
+        return False
+    if insn.t != 31:
+        target = block.target(insn.t, VALUE)
+        block.emit(*a64.mov_imm(TEMP, STATE), a64.ldr(target, TEMP, THREAD_POINTER))
+        block.written(insn.t, VALUE)
+    return True
+
+
 def _no_effect(_block: BlockCode, _insn: Any) -> bool:
     return True
 
@@ -294,13 +338,6 @@ def _reachable(block: BlockCode, target: int) -> bool:
     return low <= target < high
 
 
-def _take(block: BlockCode, word: int, target: int) -> None:
-    """The taken side, then the other one."""
-    block.edge(word, target)
-    block.edge(a64.b(0), block.pc + 4 & MASK64)
-    block.ended = True
-
-
 def branch(block: BlockCode, insn: base.Branch) -> bool:
     """B, BL."""
     target = block.pc + insn.offset
@@ -308,8 +345,7 @@ def branch(block: BlockCode, insn: base.Branch) -> bool:
         return False
     if insn.link:
         link(block)
-    block.edge(a64.b(0), target)
-    block.ended = True
+    block.branch_to(target, insn.link)
     return True
 
 
@@ -331,7 +367,10 @@ def branch_conditional(block: BlockCode, insn: base.BranchConditional) -> bool:
     """B.cond."""
     if not _reachable(block, block.pc + insn.offset):
         return False
-    _take(block, 0x54000000 | insn.cond, block.pc + insn.offset)
+    if insn.cond >= 14:
+        block.branch_to(block.pc + insn.offset)
+        return True
+    block.branch_if(0x54000000 | insn.cond, 0x54000000 | insn.cond ^ 1, block.pc + insn.offset)
     return True
 
 
@@ -341,7 +380,7 @@ def compare_branch(block: BlockCode, insn: base.CompareBranch) -> bool:
         return False
     register = block.read(insn.t, VALUE)
     word = 0x34000000 | (insn.width == 64) << 31 | insn.nonzero << 24 | register
-    _take(block, word, block.pc + insn.offset)
+    block.branch_if(word, word ^ 1 << 24, block.pc + insn.offset)
     return True
 
 
@@ -351,7 +390,7 @@ def test_branch(block: BlockCode, insn: base.TestBranch) -> bool:
         return False
     register = block.read(insn.t, VALUE)
     word = 0x36000000 | insn.bit >> 5 << 31 | insn.nonzero << 24 | (insn.bit & 31) << 19 | register
-    _take(block, word, block.pc + insn.offset)
+    block.branch_if(word, word ^ 1 << 24, block.pc + insn.offset)
     return True
 
 
@@ -359,7 +398,11 @@ def branch_register(block: BlockCode, insn: base.BranchRegister) -> bool:
     """BR, BLR, RET Xn in A64: the target lies within PCC."""
     if block.context.c64 or block.context.cctlr & CCTLR_PCCBO:
         return False
-    branch_to_register(block, insn.n, insn.kind == "BLR", link, capability=False)
+    if insn.kind == "RET" and insn.n == 30 and block.return_inside():
+        return True
+    if insn.kind == "BLR" and insn.n == 30:
+        return False
+    branch_to_register(block, insn.n, insn.kind == "BLR", link, capability=False, jump=insn.kind == "BR")
     return True
 
 
@@ -368,6 +411,7 @@ BASE_EMITTERS: dict[type, Callable[[BlockCode, Any], bool]] = {
     base.LoadStorePair: load_store_pair,
     base.Ordered: ordered,
     base.Prefetch: _no_effect,
+    base.SystemRegisterMove: system_register_move,
     base.Hint: _hint,
     base.Barrier: _barrier,
     base.Branch: branch,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from emulator.engine.translate import encode as a64
-from emulator.engine.translate.block import LOAD_CAPABILITY, STORE_CAPABILITY, BlockCode
+from emulator.engine.translate.block import BlockCode
 from emulator.engine.translate.checks import SEALED_FIELD, add_verdict
 from emulator.engine.translate.emit_base import link
 from emulator.engine.translate.emit_jump import branch_to_register
@@ -16,8 +16,10 @@ from emulator.engine.translate.layout import (
     HIGH,
     LOW,
     META,
+    STATE,
     TEMP,
     TEMP2,
+    THREAD_POINTER,
     VALUE,
     get_meta,
     get_tag,
@@ -26,7 +28,9 @@ from emulator.engine.translate.layout import (
     set_tag,
     set_value,
 )
+from emulator.engine.translate.stretch import LOAD_CAPABILITY, STORE_CAPABILITY
 from emulator.semantics.table import ROW_SEMANTICS
+from morello_isa.capability import MASK64, Capability
 from morello_isa.decode import Instruction
 
 Emitter = Callable[[BlockCode, Instruction], bool]
@@ -88,30 +92,37 @@ def load_pair(block: BlockCode, insn: Instruction) -> bool:
     """LDP Ct, Ct2 and relatives."""
     if insn.Ct == insn.Ct2 or (_writes_back(insn) and insn.Rn in (insn.Ct, insn.Ct2) and insn.Rn != 31):
         return False
-    at = _address(block, insn, 32, LOAD_CAPABILITY, one_page=True)
+    at = _address(block, insn, 32, LOAD_CAPABILITY)
     if at is None:
         return False
     block.shadow(at, TEMP)
     block.emit(a64.ldp(LOW, HIGH, at), a64.ldp(VALUE, BAD, at, 16))
-    block.emit(a64.ldrb(TEMP2, TEMP), a64.ldrb(TEMP, TEMP, 16))
-    _deliver(block, insn.Ct, LOW, HIGH, TEMP2)
-    _deliver(block, insn.Ct2, VALUE, BAD, TEMP)
+    block.emit(a64.ldrh(TEMP, TEMP), a64.lsr_imm(TEMP2, TEMP, 8))
+    _deliver(block, insn.Ct, LOW, HIGH, TEMP)
+    _deliver(block, insn.Ct2, VALUE, BAD, TEMP2)
     if _writes_back(insn):
         block.writeback(insn.Rn, insn.imm)
     return True
 
 
-def _store_one(block: BlockCode, t: int, at: int, offset: int) -> None:
-    """Data of Ct to `at` + offset, its tag to TEMP + offset."""
+def _store_half(block: BlockCode, t: int, at: int, offset: int) -> None:
+    """Data of Ct to `at` + offset. Changes LOW, HIGH."""
     if t == 31:
-        block.emit(a64.stp(31, 31, at, offset), a64.strb(31, TEMP, offset))
+        block.emit(a64.stp(31, 31, at, offset))
         return
     value = block.read(t, LOW)
     if block.is_integer(t):
-        block.emit(a64.stp(value, 31, at, offset), a64.strb(31, TEMP, offset))
+        block.emit(a64.stp(value, 31, at, offset))
         return
-    block.emit(get_meta(HIGH, t), get_tag(TEMP2, t))
-    block.emit(a64.stp(value, HIGH, at, offset), a64.strb(TEMP2, TEMP, offset))
+    block.emit(get_meta(HIGH, t), a64.stp(value, HIGH, at, offset))
+
+
+def _tag_of(block: BlockCode, t: int, register: int) -> int:
+    """The host register with the tag of Ct: XZR, or `register`."""
+    if t == 31 or block.is_integer(t):
+        return 31
+    block.emit(get_tag(register, t))
+    return register
 
 
 def store(block: BlockCode, insn: Instruction) -> bool:
@@ -120,7 +131,9 @@ def store(block: BlockCode, insn: Instruction) -> bool:
     if at is None:
         return False
     block.shadow(at, TEMP)
-    _store_one(block, insn.Ct, at, 0)
+    tag = _tag_of(block, insn.Ct, TEMP2)
+    _store_half(block, insn.Ct, at, 0)
+    block.emit(a64.strb(tag, TEMP))
     if _writes_back(insn):
         block.writeback(insn.Rn, insn.imm)
     return True
@@ -132,8 +145,13 @@ def store_pair(block: BlockCode, insn: Instruction) -> bool:
     if at is None:
         return False
     block.shadow(at, TEMP)
-    _store_one(block, insn.Ct, at, 0)
-    _store_one(block, insn.Ct2, at, 16)
+    first, second = _tag_of(block, insn.Ct, TEMP2), _tag_of(block, insn.Ct2, BAD)
+    if second != 31:
+        block.emit(a64.orr(TEMP2, first, second, 8))
+        first = TEMP2
+    _store_half(block, insn.Ct, at, 0)
+    _store_half(block, insn.Ct2, at, 16)
+    block.emit(a64.strh(first, TEMP))
     if _writes_back(insn):
         block.writeback(insn.Rn, insn.imm)
     return True
@@ -144,9 +162,18 @@ def store_pair(block: BlockCode, insn: Instruction) -> bool:
 
 def _add(block: BlockCode, d: int, n: int, increment: int | None, register: int) -> None:
     """Cd|CSP := CapAdd(Cn|CSP, increment), the increment being a constant or in a host register."""
-    if increment is not None and abs(increment) < 4096 and block.move_known(d, n, increment):
-        _add_value(block, d, n, increment)
+    constant = block.constant(n)
+    if constant is not None and increment is not None and d != CSP:
+        result = constant.add(increment & MASK64)
+        _constant(block, d, result.with_tag(False) if constant.is_sealed else result)
         return
+    integer = n != CSP and block.is_integer(n)
+    if increment is not None and abs(increment) < 4096 and not integer:
+        if block.prefers_window(n):
+            block.ensure_range(n, min(increment, 0), max(increment, 0))
+        if block.move_known(d, n, increment):
+            _add_value(block, d, n, increment)
+            return
     if increment is not None:
         block.emit(*a64.mov_imm(VALUE, increment))
     if n == CSP:
@@ -154,7 +181,7 @@ def _add(block: BlockCode, d: int, n: int, increment: int | None, register: int)
         block.emit(a64.mov_from_sp(BAD))
     else:
         source = block.read(n, BAD)
-    if n != CSP and block.is_integer(n):
+    if integer:
         block.kill(d)
         _sum(block, d, source, register)
         return
@@ -163,8 +190,8 @@ def _add(block: BlockCode, d: int, n: int, increment: int | None, register: int)
     if d != n:
         block.emit(set_meta(d, META))
     _sum(block, d, source, register)
-    block.moved(d, n)
-    if d == CSP and n != CSP:
+    block.moved_exactly(d, n)
+    if d == CSP:
         block.refresh_stack_window()
 
 
@@ -234,7 +261,6 @@ def copy(block: BlockCode, insn: Instruction) -> bool:
         block.written_value(d, VALUE)
     block.copy_capability(d, n)
     if d == CSP:
-        block.holds_capability(CSP)
         block.refresh_stack_window()
     return True
 
@@ -271,12 +297,12 @@ def set_bounds_register(block: BlockCode, insn: Instruction) -> bool:
     d, n, m = insn.Cd, insn.Cn, insn.Rm
     if d == CSP or m == 31:
         return False
-    source = block.window(n)
+    source, poisoned = block.window(n)
     length = block.read(m, META)
-    block.emit(a64.sub(TEMP, source, LOW), a64.orr(BAD, BAD, TEMP))
+    block.emit(a64.sub(TEMP, source, LOW), a64.orr(BAD, BAD if poisoned else a64.XZR, TEMP))
     block.emit(a64.sub(TEMP, HIGH, source), a64.sub(TEMP, TEMP, length), a64.orr(BAD, BAD, TEMP))
     block.emit(a64.lsr_imm(TEMP2, length, 14), a64.sub(TEMP2, a64.XZR, TEMP2), a64.orr(BAD, BAD, TEMP2))
-    block.single_if_negative(BAD)
+    block.single_if_bad()
     block.emit(a64.add(TEMP, source, length), get_meta(META, n))
     _small_bounds(block, d, n, source)
     return True
@@ -292,14 +318,15 @@ def _set_value(block: BlockCode, insn: Instruction, compute: Callable[[int], lis
         block.emit(*compute(block.read(n, VALUE)))
         block.kill(d)
     else:
-        value = block.window(n)
+        value, poisoned = block.window(n)
         block.emit(*compute(value))
         for at in (value, META):
-            block.emit(a64.sub(TEMP, at, LOW), a64.orr(BAD, BAD, TEMP))
+            block.emit(a64.sub(TEMP, at, LOW), a64.orr(BAD, BAD if poisoned else a64.XZR, TEMP))
             block.emit(a64.sub(TEMP, HIGH, at), a64.orr(BAD, BAD, TEMP))
-        block.single_if_negative(BAD)
+            poisoned = True
+        block.single_if_bad()
         block.copy_capability(d, n)
-        block.holds_capability(d)
+        block.moved_exactly(d, d)
     block.emit(set_value(d, META) if d in EVICTED else a64.mov(d, META))
     return True
 
@@ -434,8 +461,8 @@ def get_base(block: BlockCode, insn: Instruction) -> bool:
     """GCBASE of a tagged, unsealed capability with a plain window; others are the reference engine's."""
     if insn.Rd == 31 or insn.Cn == CSP:
         return False
-    block.window(insn.Cn)
-    block.single_if_negative(BAD)
+    if block.window(insn.Cn)[1]:
+        block.single_if_bad()
     return _bounds_result(block, insn, LOW)
 
 
@@ -443,8 +470,8 @@ def get_limit(block: BlockCode, insn: Instruction) -> bool:
     """GCLIM, likewise."""
     if insn.Rd == 31 or insn.Cn == CSP:
         return False
-    block.window(insn.Cn)
-    block.single_if_negative(BAD)
+    if block.window(insn.Cn)[1]:
+        block.single_if_bad()
     return _bounds_result(block, insn, HIGH)
 
 
@@ -452,8 +479,8 @@ def get_length(block: BlockCode, insn: Instruction) -> bool:
     """GCLEN, likewise."""
     if insn.Rd == 31 or insn.Cn == CSP:
         return False
-    block.window(insn.Cn)
-    block.single_if_negative(BAD)
+    if block.window(insn.Cn)[1]:
+        block.single_if_bad()
     block.emit(a64.sub(TEMP, HIGH, LOW))
     return _bounds_result(block, insn, TEMP)
 
@@ -462,8 +489,9 @@ def get_offset(block: BlockCode, insn: Instruction) -> bool:
     """GCOFF, likewise."""
     if insn.Rd == 31 or insn.Cn == CSP:
         return False
-    value = block.window(insn.Cn)
-    block.single_if_negative(BAD)
+    value, poisoned = block.window(insn.Cn)
+    if poisoned:
+        block.single_if_bad()
     block.emit(a64.sub(TEMP, value, LOW))
     return _bounds_result(block, insn, TEMP)
 
@@ -473,11 +501,11 @@ def compare(block: BlockCode, insn: Instruction) -> bool:
     n, m, d = insn.Cn, insn.Cm, insn.Rd
     tags = [r for r in (n, m) if r != 31 and not block.is_integer(r)]
     if tags and n != m:
-        block.emit(get_tag(TEMP, tags[0]))
+        block.emit(get_tag(BAD, tags[0]))
         if len(tags) == 2:
-            block.emit(get_tag(TEMP2, tags[1]), a64.eor(TEMP, TEMP, TEMP2))
-        block.emit(a64.sub(TEMP, a64.XZR, TEMP))
-        block.single_if_negative(TEMP)
+            block.emit(get_tag(TEMP2, tags[1]), a64.eor(BAD, BAD, TEMP2))
+        block.emit(a64.sub(BAD, a64.XZR, BAD))
+        block.single_if_bad()
     first = block.read(n, TEMP) if n != 31 else 31
     second = block.read(m, TEMP2) if m != 31 else 31
     block.emit(a64.subs(block.target(d, VALUE) if d != 31 else 31, first, second))
@@ -509,7 +537,8 @@ def select(block: BlockCode, insn: Instruction) -> bool:
 
 def pc_relative(block: BlockCode, insn: Instruction) -> bool:
     """ADR and ADRP: constants of the place, evaluated by the reference semantics."""
-    if block.context.c64 and insn.row.id == "ADRP_C_I_C":
+    # ADRP of C64 with P=0 starts from a register; in A64 the two rows are one instruction.
+    if block.context.c64 and insn.row.id in ("ADRP_C_I_C", "ADRDP_C_ID_C"):
         return False
     d = insn.Rd
     if d == 31:
@@ -520,15 +549,34 @@ def pc_relative(block: BlockCode, insn: Instruction) -> bool:
     capability = pe.read_c(d)
     is_integer = pe.c[d] is None
     pe.c[d], pe.x[d] = saved
-    target = block.target(d, VALUE)
-    block.emit(*a64.mov_imm(target, capability.value))
     if is_integer:
+        block.emit(*a64.mov_imm(block.target(d, VALUE), capability.value))
         block.written(d, VALUE)
         return True
+    _constant(block, d, capability)
+    return True
+
+
+def _constant(block: BlockCode, d: int, capability: Capability) -> None:
+    """Cd := a capability known when translating."""
+    block.emit(*a64.mov_imm(block.target(d, VALUE), capability.value))
     block.written_value(d, VALUE)
     block.emit(*a64.mov_imm(TEMP, capability.hi), set_meta(d, TEMP))
     block.emit(*a64.mov_imm(TEMP, int(capability.tag)), set_tag(d, TEMP))
-    block.holds_capability(d)
+    block.holds_constant(d, capability)
+
+
+_CTPIDR_EL0 = (3, 3, 13, 0, 2)
+
+
+def read_thread_pointer(block: BlockCode, insn: Instruction) -> bool:
+    """MRS Ct, CTPIDR_EL0; see `emit_base.system_register_move`."""
+    key = (2 + insn.o0, insn.op1, insn.CRn, insn.CRm, insn.op2)
+    if block.context.el or key != _CTPIDR_EL0:
+        return False
+    block.emit(*a64.mov_imm(TEMP, STATE), a64.ldr(LOW, TEMP, THREAD_POINTER))
+    block.emit(a64.ldr(HIGH, TEMP, THREAD_POINTER + 8), a64.ldr(TEMP, TEMP, THREAD_POINTER + 16))
+    _deliver(block, insn.Ct, LOW, HIGH, TEMP)
     return True
 
 
@@ -538,14 +586,16 @@ def pc_relative(block: BlockCode, insn: Instruction) -> bool:
 def _branch(block: BlockCode, insn: Instruction) -> bool:
     if insn.Cn == 31:
         return False
-    branch_to_register(block, insn.Cn, False, link, capability=True)
+    if insn.row.id == "RET_C_C" and insn.Cn == 30 and block.context.c64 and block.return_inside():
+        return True
+    branch_to_register(block, insn.Cn, False, link, capability=True, jump=insn.row.id == "BR_C_C")
     return True
 
 
 def _branch_link(block: BlockCode, insn: Instruction) -> bool:
-    if insn.Cn == 31 or not block.context.c64:
+    if insn.Cn in (30, 31) or not block.context.c64:
         return False
-    branch_to_register(block, insn.Cn, True, link, capability=True)
+    branch_to_register(block, insn.Cn, True, link, capability=True, jump=False)
     return True
 
 
@@ -582,12 +632,14 @@ ROW_EMITTERS: dict[str, Emitter] = {
     "GCLIM_R_C_C": get_limit,
     "GCLEN_R_C_C": get_length,
     "GCOFF_R_C_C": get_offset,
+    "MRS_C_I_C": read_thread_pointer,
     "SUBS_R_CC_C": compare,
     "CHKTGD_C_C": check_tag,
     "CSEL_C_CI_C": select,
     "ADR_C_I_C": pc_relative,
     "ADRP_C_I_C": pc_relative,
     "ADRP_C_IP_C": pc_relative,
+    "ADRDP_C_ID_C": pc_relative,
     "BR_C_C": _branch,
     "RET_C_C": _branch,
     "BLR_C_C": _branch_link,

@@ -16,6 +16,11 @@ def add(d: int, n: int, m: int, lsl: int = 0) -> int:
     return 0x8B000000 | m << 16 | lsl << 10 | n << 5 | d
 
 
+def add_lsr(d: int, n: int, m: int, shift: int) -> int:
+    """Xd = Xn + (Xm >> shift)."""
+    return 0x8B400000 | m << 16 | shift << 10 | n << 5 | d
+
+
 def add_extended(d: int, n: int, m: int, option: int, shift: int) -> int:
     """Xd|SP = Xn|SP + (extend(Xm) << shift)."""
     return 0x8B200000 | m << 16 | option << 13 | shift << 10 | n << 5 | d
@@ -61,9 +66,19 @@ def bic(d: int, n: int, m: int) -> int:
     return 0x8A200000 | m << 16 | n << 5 | d
 
 
+def and_asr(d: int, n: int, m: int, shift: int) -> int:
+    """Xd = Xn & (Xm asr shift)."""
+    return 0x8A800000 | m << 16 | shift << 10 | n << 5 | d
+
+
 def bic_asr(d: int, n: int, m: int, shift: int) -> int:
     """Xd = Xn & ~(Xm asr shift)."""
     return 0x8AA00000 | m << 16 | shift << 10 | n << 5 | d
+
+
+def orr_asr(d: int, n: int, m: int, shift: int) -> int:
+    """Xd = Xn | Xm asr shift."""
+    return 0xAA800000 | m << 16 | shift << 10 | n << 5 | d
 
 
 def mov(d: int, m: int) -> int:
@@ -125,23 +140,22 @@ def eor_imm(d: int, n: int, value: int) -> int:
     return 0xD2000000 | _bitmask(value & MASK64) | n << 5 | d
 
 
-def mov_imm(d: int, value: int) -> list[int]:
+@lru_cache(maxsize=16384)
+def mov_imm(d: int, value: int) -> tuple[int, ...]:
     """Xd = a 64-bit constant, in one to four words."""
     value &= MASK64
     parts = [value >> 16 * i & 0xFFFF for i in range(4)]
-    if sum(part == 0xFFFF for part in parts) > sum(part == 0 for part in parts):
-        words: list[int] = []
+    words: list[int] = []
+    if parts.count(0xFFFF) > parts.count(0):
         for i, part in enumerate(parts):
             if part != 0xFFFF:
-                words.append(
-                    (0xF2800000 | part << 5 if words else 0x92800000 | (part ^ 0xFFFF) << 5) | i << 21 | d
-                )
-        return words or [0x92800000 | d]
-    words = []
+                word = 0xF2800000 | part << 5 if words else 0x92800000 | (part ^ 0xFFFF) << 5
+                words.append(word | i << 21 | d)
+        return tuple(words) or (0x92800000 | d,)
     for i, part in enumerate(parts):
         if part:
             words.append((0xF2800000 if words else 0xD2800000) | i << 21 | part << 5 | d)
-    return words or [0xD2800000 | d]
+    return tuple(words) or (0xD2800000 | d,)
 
 
 def mov_imm_full(d: int, value: int) -> list[int]:
@@ -164,6 +178,11 @@ def lsl_imm(d: int, n: int, shift: int) -> int:
 def lsr_imm(d: int, n: int, shift: int) -> int:
     """Xd = Xn >> shift."""
     return ubfm(d, n, shift, 63)
+
+
+def asr_imm(d: int, n: int, shift: int) -> int:
+    """Xd = Xn asr shift."""
+    return sbfx(d, n, shift, 64 - shift)
 
 
 def ubfx(d: int, n: int, low: int, width: int) -> int:
@@ -262,6 +281,16 @@ def strb(t: int, n: int, offset: int = 0) -> int:
     return 0x39000000 | offset << 10 | n << 5 | t
 
 
+def ldrh(t: int, n: int) -> int:
+    """Wt = 2 bytes at Xn."""
+    return 0x79400000 | n << 5 | t
+
+
+def strh(t: int, n: int) -> int:
+    """2 bytes at Xn = Wt."""
+    return 0x79000000 | n << 5 | t
+
+
 def ldp(t: int, t2: int, n: int, offset: int = 0) -> int:
     """Xt, Xt2 = [Xn + offset]."""
     return 0xA9400000 | (offset >> 3 & 0x7F) << 15 | t2 << 10 | n << 5 | t
@@ -312,8 +341,15 @@ def ret(n: int) -> int:
     return 0xD65F0000 | n << 5
 
 
+def adr(d: int) -> int:
+    """Xd = address of this word plus a distance (see `retarget`)."""
+    return 0x10000000 | d
+
+
 def retarget(word: int, distance: int) -> int | None:
-    """The same direct branch with another distance in bytes, or None when it doesn't reach."""
+    """The same direct branch or ADR with another distance in bytes, or None when it doesn't reach."""
+    if word & 0x9F000000 == 0x10000000:
+        return word & 31 | 0x10000000 | (distance >> 2 & 0x7FFFF) << 5 if abs(distance) < 1 << 20 else None
     if word & 0x7C000000 == 0x14000000:
         return word & ~0x3FFFFFF | distance >> 2 & 0x3FFFFFF if abs(distance) < 1 << 27 else None
     if word & 0x7E000000 == 0x36000000:

@@ -1,62 +1,96 @@
-"""From guest words to host words: one block."""
+"""From guest words to host words: one stretch of code."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 from emulator.engine.implemented import is_implemented
 from emulator.engine.operands import arithmetic_operands
-from emulator.engine.translate import encode as a64
-from emulator.engine.translate.block import BlockCode, Exit, ExitKind
+from emulator.engine.translate.block import BlockCode
+from emulator.engine.translate.draft import Draft
 from emulator.engine.translate.emit_base import BASE_EMITTERS, arithmetic
 from emulator.engine.translate.emit_capability import ROW_EMITTERS
-from emulator.engine.translate.layout import BAD, LEFT_LANE
 from emulator.memory.interface import PAGE_MASK
 from emulator.semantics.table import ROW_GROUP_NEVER_TRAPPED
+from morello_isa import base
 from morello_isa.base import classify
-from morello_isa.decode import decode
+from morello_isa.decode import Instruction, decode
 
-MAX_BLOCK = 64
+MAX_STRETCH = 64
+MAX_WORDS = 850
+"""Host words of a stretch, about: it should fit into a page."""
+MAX_LEAF = 12
+"""Instructions of a function that is written down where it is called."""
+_BRANCHES = (base.Branch, base.BranchConditional, base.CompareBranch, base.TestBranch)
+Fetch = Callable[[int], int | None]
 
 
-def translate(block: BlockCode, first: int, fetch: Callable[[int], int | None]) -> BlockCode:
+@lru_cache(maxsize=65536)
+def decoded(word: int) -> Instruction | object | None:
+    """The Morello instruction or the base record of a word; None for arithmetic and the unknown."""
+    return decode(word) or classify(word)
+
+
+def translate(block: BlockCode, first: int, fetch: Fetch) -> Draft:
     """Translate the (empty) block, whose first word is `first`; `fetch` gives further words or None."""
-    block.emit(a64.get_d(BAD, *LEFT_LANE), a64.NOP, a64.set_d(*LEFT_LANE, BAD))
-    block.leave(a64.tbnz63(BAD, 0), Exit(ExitKind.BUDGET, block.start, 0))
     word: int | None = first
     while word is not None:
-        block.word = word
-        block.starts.append(len(block.words))
+        block.begin(word)
         if not _instruction(block, word):
             block.single()
-        block.done += 1
         if block.ended:
             break
-        block.pc += 4
-        if block.done >= MAX_BLOCK or not block.pc & PAGE_MASK:
+        if block.followed:
+            block.followed = False
+        else:
+            block.advance()
+            if not block.pc & PAGE_MASK:
+                break
+        if block.done >= MAX_STRETCH or len(block.words) > MAX_WORDS:
             break
         word = fetch(block.pc)
     if not block.ended:
         block.fall_through()
-    block.finish_checks()
-    block.words[1] = a64.add_imm(BAD, BAD, -block.done)
-    return block
+    return block.finish()
+
+
+def is_leaf(pc: int, fetch: Fetch) -> bool:
+    """A short function without other branches than its RET, in one page."""
+    for at in range(pc, pc + 4 * MAX_LEAF, 4):
+        word = fetch(at)
+        if word is None:
+            return False
+        what = decoded(word)
+        if isinstance(what, Instruction):
+            if what.row.id == "RET_C_C":
+                return bool(what.Cn == 30)
+            if what.row.group.startswith("branch") or what.row.id not in ROW_EMITTERS:
+                return False
+        elif isinstance(what, base.BranchRegister):
+            return what.kind == "RET" and what.n == 30
+        elif isinstance(what, _BRANCHES) or (what is not None and type(what) not in BASE_EMITTERS):
+            return False
+        if not at + 4 & PAGE_MASK:
+            return False
+    return False
 
 
 def _instruction(block: BlockCode, word: int) -> bool:
     """Emit one instruction; False if it is the reference engine's."""
     context = block.context
-    row_instruction = decode(word)
-    if row_instruction is not None:
-        row = row_instruction.row
+    what = decoded(word)
+    if isinstance(what, Instruction):
+        row = what.row
         emitter = ROW_EMITTERS.get(row.id)
-        if emitter is None or (context.cap_trap is not None and row.group != ROW_GROUP_NEVER_TRAPPED):
+        if emitter is None:
             return False
-        return emitter(block, row_instruction)
-    record = classify(word)
-    if record is not None:
-        base_emitter = BASE_EMITTERS.get(type(record))
-        return base_emitter is not None and base_emitter(block, record)
+        if row.group != ROW_GROUP_NEVER_TRAPPED and (block.plain or context.cap_trap is not None):
+            return False
+        return emitter(block, what)
+    if what is not None:
+        base_emitter = BASE_EMITTERS.get(type(what))
+        return base_emitter is not None and base_emitter(block, what)
     operands = arithmetic_operands(word)
     if operands is None or not is_implemented(word):
         return False

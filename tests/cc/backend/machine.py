@@ -27,6 +27,8 @@ class Memory:
         self.read_pages = {}
         self.write_pages = {}
         self.on_code_change = lambda: None
+        self.code_spaces = (0, 0)
+        self.tagged = True
 
     def read(self, va, size, access=None):
         return int.from_bytes(self.data[va : va + size], "little")
@@ -50,6 +52,8 @@ class Memory:
 
     def fetch(self, va):
         return self.read(va, 4)
+
+    fetch_ahead = fetch
 
     def check(self, va, size, write, access):
         pass

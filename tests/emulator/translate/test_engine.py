@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from emulator.engine.translate.layout import SHADOW
 from emulator.faults import FaultKind, StopKind
 from emulator.memory.address_space import Area, Prot
 from emulator.memory.interface import Access
@@ -161,12 +162,12 @@ def test_memory_is_shared_with_slow_accesses() -> None:
 def test_an_error_of_the_host_comes_out_as_itself() -> None:
     fast = pair_of(["ldr x9, [csp]", "b #-4"])[1]
 
-    def fail(_va: int, _write: bool) -> int | None:
+    def fail(*_: object) -> int | None:
         raise OSError("the disk is gone")
 
     fast.space.direct = fail  # type: ignore[method-assign]
     with pytest.raises(OSError, match="the disk is gone"):
-        fast.engine.run(10)
+        fast.engine.run(100)
 
 
 def test_iwasm_is_the_same_program_on_both_engines(tmp_path: Path) -> None:
@@ -190,3 +191,39 @@ def test_iwasm_is_the_same_program_on_both_engines(tmp_path: Path) -> None:
         results.append((outcome, session.kernel.instructions, target.read_bytes()))
     assert results[0] == results[1]
     assert results[1][2].startswith(b"Hello")
+
+
+@pytest.mark.parametrize("top", [0x8000, 0x7FFF, 0xFFFF, 0x4010, 0xC010, 0x4004])
+def test_a_refused_address_reaches_nothing(top: int) -> None:
+    """Whatever the address of an access that fails its checks: no other memory is read or written instead."""
+    lines = ["ldr x9, [c8]", "str x9, [c8, #8]", "ldr x10, [csp, x8]", "nop", "b #-16"]
+    for address in (DATA + 0x40, SHADOW + (DATA >> 4) & (1 << 48) - 1, 0x1000):
+        pair = pair_of(lines)
+        for twin in pair:
+            twin.pe.write_x(8, top << 48 | address)
+        run(pair, 500)
+        same(pair)
+        assert len(pair[1].faults) >= 200
+
+
+@pytest.mark.parametrize("c64", [True, False])
+def test_the_thread_pointer_is_read_without_leaving(c64: bool) -> None:
+    lines = ["mrs x9, tpidr_el0", "mrs c10, ctpidr_el0", "add x11, x11, #1", "b #-12"]
+    pair = pair_of(lines, c64)
+    for twin in pair:
+        twin.pe.sysregs.capabilities["CTPIDR_EL0"] = twin.pe.data[0].set_value(DATA + 0x40)
+        twin.pe.write_c(12, twin.pe.data[0])  # no plain code
+    run(pair, 5000)
+    same(pair)
+    assert pair[1].pe.read_c(10).tag and pair[1].pe.x[9] == DATA + 0x40
+    assert pair[1].engine.counters.singles == 0  # type: ignore[union-attr]
+
+
+def test_the_thread_pointer_of_plain_code() -> None:
+    pair = pair_of(["mrs x9, tpidr_el0", "b #-4"], False)
+    for twin in pair:
+        for n in range(31):
+            twin.pe.write_x(n, 0)
+        twin.pe.sysregs.capabilities["CTPIDR_EL0"] = twin.pe.data[0].set_value(DATA + 0x40)
+    run(pair, 3000)
+    same(pair)
