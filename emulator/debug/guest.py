@@ -143,9 +143,8 @@ class Guest(ABC):
             # Taking an exception is the step of the instruction that raised it, which was counted already,
             # unless it is to be executed again.
             is_inside = self.stop.cause in (StopCause.FAULT, StopCause.SYSCALL)
-            is_its_own = plan.stepping.tid == self.stop.tid
-            is_counted = plan.deliver and (is_inside or self.position > self.stop.position)
-            begun = int(is_its_own and is_counted)
+            is_its_own = plan.deliver and plan.stepping.tid == self.stop.tid
+            begun = int(is_its_own and (is_inside or self.position > self.stop.position))
             engine.stop_at = engine.pe.instructions + plan.steps - begun
         with self._ctrl_c_interrupts():
             self._resume.release()
