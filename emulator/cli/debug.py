@@ -48,7 +48,7 @@ def parser() -> argparse.ArgumentParser:
         "--allow-repeat", action="store_true", help="going back may repeat the program's changes to files"
     )
     add_options(p)
-    p.set_defaults(engine="reference")
+    p.set_defaults(engine="fast")
     return p
 
 
@@ -152,7 +152,7 @@ def make_board_debugger(
     return BoardDebugger(request)
 
 
-def continued(path: str, engine: str = "reference") -> DebuggerCore:
+def continued(path: str, engine: str = "fast") -> DebuggerCore:
     """The debugger of a saved machine, standing where that was saved. Raises UserError."""
     from emulator.cli.boot import boot_parser
     from emulator.debug.saving import resume_saved

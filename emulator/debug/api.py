@@ -355,7 +355,7 @@ def debug(
     *arguments: str,
     request: Request | None = None,
     options: Options | None = None,
-    engine: str = "reference",
+    engine: str = "fast",
 ) -> Machine:
     """A Linux program, stopped before its first instruction; `request` may say more than its name.
 
