@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from emulator.cli.gdbserver import debugger_of
+from emulator.cli.debug import parser as debug_parser
+from emulator.cli.gdbserver import debugger_of, parser
 from emulator.debug.engine import DebugEngine
 from emulator.debug.fast_engine import FastDebugEngine
 from emulator.debug.rsp.packets import PACKET_SIZE, Connection, checksum, escape, hexadecimal, unescape
@@ -305,16 +306,16 @@ def test_a_broken_connection_leaves_the_server_waiting(served: Served) -> None:
     assert third.reply() == "QC64", "checksums don't matter any more"
 
 
-@pytest.mark.parametrize(("options", "kind"), [([], DebugEngine), (["--engine=fast"], FastDebugEngine)])
-def test_the_engine_is_the_one_that_was_asked_for(
-    folder: Path, options: list[str], kind: type[DebugEngine]
-) -> None:
-    board = ["--boot", *options, "--board", "morello", "--console", "none", str(folder / "board.elf")]
-    for arguments in ([*options, str(folder / "walk")], board):
+@pytest.mark.parametrize(("engine", "kind"), [("reference", DebugEngine), ("fast", FastDebugEngine)])
+def test_the_engine_is_the_one_that_was_asked_for(folder: Path, engine: str, kind: type[DebugEngine]) -> None:
+    option = f"--engine={engine}"
+    board = ["--boot", option, "--board", "morello", "--console", "none", str(folder / "board.elf")]
+    for arguments in ([option, str(folder / "walk")], board):
         _, debugger = debugger_of(["0", *arguments])
         debugger.start()
         assert type(debugger.task.engine) is kind
         debugger.close()
+    assert parser().get_default("engine") == debug_parser().get_default("engine")
 
 
 def test_wrong_options(run_morello: RunMorello) -> None:
