@@ -58,18 +58,7 @@ def _address(text: str) -> tuple[str, int]:
 
 def main(argv: Sequence[str]) -> int:
     """Serve until Ctrl-C, or one connection with --once; 0."""
-    first = Parser(add_help=False, allow_abbrev=False)
-    first.add_argument("--once", action="store_true")
-    first.add_argument("--boot", action="store_true")
-    first.add_argument("rest", nargs=argparse.REMAINDER)
-    is_board = first.parse_known_args(argv)[0].boot or list(argv[1:2]) == ["--boot"]
-    debugger: DebuggerCore
-    if is_board:
-        arguments = board_parser().parse_intermixed_args(argv)
-        debugger = board_debugger(arguments)
-    else:
-        arguments = parser().parse_args(argv)
-        debugger = _program_debugger(arguments)
+    arguments, debugger = debugger_of(argv)
     debugger.start()
     host, port = arguments.address
     try:
@@ -85,13 +74,26 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
+def debugger_of(argv: Sequence[str]) -> tuple[argparse.Namespace, DebuggerCore]:
+    """The options, and the debugger that they ask for, not started. Raises UserError."""
+    first = Parser(add_help=False, allow_abbrev=False)
+    first.add_argument("--once", action="store_true")
+    first.add_argument("--boot", action="store_true")
+    first.add_argument("rest", nargs=argparse.REMAINDER)
+    if first.parse_known_args(argv)[0].boot or list(argv[1:2]) == ["--boot"]:
+        arguments = board_parser().parse_intermixed_args(argv)
+        return arguments, board_debugger(arguments)
+    arguments = parser().parse_args(argv)
+    return arguments, _program_debugger(arguments)
+
+
 def _program_debugger(arguments: argparse.Namespace) -> DebuggerCore:
     check(arguments, "gdbserver")
     if arguments.boot:
         raise UserError("gdbserver: --boot comes right before or after PORT", EXIT_EMULATOR_ERROR)
     from emulator.debug.session import Debugger
 
-    debugger = Debugger(request_of(arguments), options_of(arguments))
+    debugger = Debugger(request_of(arguments), options_of(arguments), arguments.engine)
     debugger.allow_repeat = arguments.allow_repeat
     return debugger
 

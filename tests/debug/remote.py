@@ -15,6 +15,7 @@ from emulator.debug.rsp.packets import checksum
 from tests.debug.golden import REPOSITORY
 
 GDB = shutil.which("gdb-multiarch")
+ENGINES = ("reference", "fast")
 needs_gdb = pytest.mark.skipif(GDB is None, reason="gdb-multiarch is not installed")
 
 

@@ -78,7 +78,7 @@ def _tour(machine: Machine) -> list[tuple[object, ...]]:
 
 
 def test_the_same_stops(loop: Path) -> None:
-    with debug(str(loop)) as slow, debug(str(loop), engine="fast") as fast:
+    with debug(str(loop), engine="reference") as slow, debug(str(loop), engine="fast") as fast:
         assert type(slow.debugger.task.engine) is DebugEngine
         engine = fast.debugger.task.engine
         assert isinstance(engine, FastDebugEngine)

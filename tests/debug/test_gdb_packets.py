@@ -10,22 +10,26 @@ from pathlib import Path
 
 import pytest
 
+from emulator.cli.debug import parser as debug_parser
+from emulator.cli.gdbserver import debugger_of, parser
+from emulator.debug.engine import DebugEngine
+from emulator.debug.fast_engine import FastDebugEngine
 from emulator.debug.rsp.packets import PACKET_SIZE, Connection, checksum, escape, hexadecimal, unescape
 from emulator.debug.rsp.signals import UNKNOWN, from_gdb, to_gdb
 from emulator.debug.stops import StopCause
 from guest.assembler.assembler import assemble_source
 from loader.link import cli as linker
 from tests.debug.golden import HERE
-from tests.debug.remote import Client, Served
+from tests.debug.remote import ENGINES, Client, Served
 
 RunMorello = Callable[..., "subprocess.CompletedProcess[str]"]
 FILL, OBJECT = 0x2101B4, 0x40000040
 """The function `fill` of `walk`, and what it fills."""
 
 
-@pytest.fixture
-def served(folder: Path) -> Iterator[Served]:
-    server = Served(folder, "0", "--root", ".", "./walk", "a", "b")
+@pytest.fixture(params=ENGINES)
+def served(folder: Path, request: pytest.FixtureRequest) -> Iterator[Served]:
+    server = Served(folder, "0", "--engine", request.param, "--root", ".", "./walk", "a", "b")
     yield server
     server.end()
 
@@ -128,9 +132,10 @@ def test_capabilities_in_memory(served: Served) -> None:
     assert client.ask(f"qMemTags:{slots:x},40:2") == "m00000000", "a store of bytes clears the tag"
 
 
-def test_threads(tmp_path: Path) -> None:
+@pytest.mark.parametrize("engine", ENGINES)
+def test_threads(tmp_path: Path, engine: str) -> None:
     program = _assemble(tmp_path, "threads", (HERE / "program" / "threads.S").read_text())
-    server = Served(tmp_path, "0", str(program))
+    server = Served(tmp_path, "0", "--engine", engine, str(program))
     try:
         client = Client(server.port)
         client.ask("qSupported:multiprocess+")
@@ -153,6 +158,13 @@ def test_threads(tmp_path: Path) -> None:
         assert "thread:p64.65;" in reply, "the thread that has made its step"
         assert client.ask("p20") != before
         after = int.from_bytes(bytes.fromhex(client.ask("p20")), "little")
+        assert client.ask("Hgp64.64") == "OK"
+        first = int.from_bytes(bytes.fromhex(client.ask("p20")), "little")
+        assert first != after
+        assert client.ask("qRcmd," + b"print pc".hex()) == "OK"
+        assert f"{first:#x}" in client.console, "monitor is about the thread that GDB has selected"
+        assert "thread:p64.65;" in client.ask("?"), "that is no stop of it"
+        assert client.ask("Hgp64.65") == "OK"
         reply = client.ask(f"vCont;r{after:x},{after + 8:x}:p64.65")
         assert "thread:p64.65;" in reply
         assert client.ask("vCont;s:p64.99") == "E03"
@@ -162,9 +174,10 @@ def test_threads(tmp_path: Path) -> None:
         server.end()
 
 
-def test_an_interrupt_stops_an_endless_loop(tmp_path: Path) -> None:
+@pytest.mark.parametrize("engine", ENGINES)
+def test_an_interrupt_stops_an_endless_loop(tmp_path: Path, engine: str) -> None:
     program = _assemble(tmp_path, "spin", ".text\n.globl _start\n_start:\nspin:\n add x5, x5, #1\n b spin\n")
-    server = Served(tmp_path, "0", str(program))
+    server = Served(tmp_path, "0", "--engine", engine, str(program))
     try:
         client = Client(server.port)
         for _ in range(2):
@@ -207,6 +220,10 @@ def test_monitor(served: Served) -> None:
         ("print pc", "0x21017c"),
         ("continue", "'continue' is a command of GDB here"),
         ("rstepi", "'rstepi' is a command of GDB here"),
+        ("thread 100", "'thread' is a command of GDB here"),
+        ("python 1", "'python' is only for 'morello debug'"),
+        ("save /tmp/machine", "'save' is only for 'morello debug'"),
+        ("symbols walk", "'symbols' is only for 'morello debug'"),
         ("nonsense", "there is no command 'nonsense'"),
         ("print nonsense", "error: there is no register, variable or symbol 'nonsense'"),
         ("", "break"),
@@ -287,6 +304,18 @@ def test_a_broken_connection_leaves_the_server_waiting(served: Served) -> None:
     assert third.ask("QStartNoAckMode") == "OK"
     third.link.sendall(b"$qC#00")
     assert third.reply() == "QC64", "checksums don't matter any more"
+
+
+@pytest.mark.parametrize(("engine", "kind"), [("reference", DebugEngine), ("fast", FastDebugEngine)])
+def test_the_engine_is_the_one_that_was_asked_for(folder: Path, engine: str, kind: type[DebugEngine]) -> None:
+    option = f"--engine={engine}"
+    board = ["--boot", option, "--board", "morello", "--console", "none", str(folder / "board.elf")]
+    for arguments in ([option, str(folder / "walk")], board):
+        _, debugger = debugger_of(["0", *arguments])
+        debugger.start()
+        assert type(debugger.task.engine) is kind
+        debugger.close()
+    assert parser().get_default("engine") == debug_parser().get_default("engine")
 
 
 def test_wrong_options(run_morello: RunMorello) -> None:

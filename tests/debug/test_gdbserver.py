@@ -12,7 +12,7 @@ import pytest
 from guest.assembler.assembler import assemble_source
 from loader.link import cli as linker
 from tests.debug.golden import HERE, REPOSITORY
-from tests.debug.remote import Served, needs_gdb, run_gdb, run_machine_interface
+from tests.debug.remote import ENGINES, Served, needs_gdb, run_gdb, run_machine_interface
 
 RunMorello = Callable[..., "subprocess.CompletedProcess[str]"]
 Serve = Callable[..., Served]
@@ -62,10 +62,11 @@ def _contains(out: str, *wanted: str) -> None:
         at = found + len(text)
 
 
-def test_a_real_gdb(serve: Serve, folder: Path) -> None:
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_real_gdb(serve: Serve, folder: Path, engine: str) -> None:
     out = run_gdb(
         folder,
-        serve(folder, "--root", ".", "./walk", "a", "b").port,
+        serve(folder, "--engine", engine, "--root", ".", "./walk", "a", "b").port,
         *("break *0x2101b4", "continue", "info registers pc x1 cpsr c0 tag_map cctlr sctlr_el1 ecsp"),
         *("x/1i $pc", "stepi", "stepi", "p/x $pc", "reverse-stepi", "p/x $pc", "x/2gx $x0"),
         *("set var $x5 = 77", "p $x5", "monitor print c0", "continue", "p $x1", "reverse-continue"),
@@ -132,11 +133,12 @@ def test_without_a_local_file(serve: Serve, programs: Path) -> None:
     assert "Backtrace stopped" not in out and "error reading" not in out, out
 
 
-def test_watchpoints_in_both_directions(serve: Serve, programs: Path) -> None:
+@pytest.mark.parametrize("engine", ENGINES)
+def test_watchpoints_in_both_directions(serve: Serve, programs: Path, engine: str) -> None:
     """List nodes are at 0x40001010, 0x40001050 and 0x40001090; their values are set, then read by `sum`."""
     out = run_gdb(
         programs,
-        serve(programs, "./list").port,
+        serve(programs, "--engine", engine, "./list").port,
         *("watch *(int*)0x40001090", "rwatch *(int*)0x40001050", "awatch *(int*)0x40001010", "continue"),
         *("backtrace 1", "continue", "continue", "continue", "backtrace 1", "continue", "backtrace 1"),
         *("reverse-continue", "reverse-continue", "reverse-continue", "delete", "continue"),
@@ -165,8 +167,9 @@ def test_watchpoints_in_both_directions(serve: Serve, programs: Path) -> None:
     )
 
 
-def test_signals_children_and_execve(serve: Serve, programs: Path) -> None:
-    server = serve(programs, "./events", "./list")
+@pytest.mark.parametrize("engine", ENGINES)
+def test_signals_children_and_execve(serve: Serve, programs: Path, engine: str) -> None:
+    server = serve(programs, "--engine", engine, "./events", "./list")
     out = run_gdb(
         programs,
         server.port,
@@ -205,19 +208,21 @@ def test_signals_children_and_execve(serve: Serve, programs: Path) -> None:
     assert "Breakpoint 2, child_work" not in out, "children run by themselves"
 
 
-def test_a_dropped_signal(serve: Serve, programs: Path) -> None:
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_dropped_signal(serve: Serve, programs: Path, engine: str) -> None:
     out = run_gdb(
         programs,
-        serve(programs, "./events").port,
+        serve(programs, "--engine", engine, "./events").port,
         *("handle SIGUSR1 nopass", "handle SIGCHLD nostop noprint", "continue", "continue"),
     )
     _contains(out, "Program received signal SIGUSR1", "exited with code 05")
 
 
-def test_threads(serve: Serve, programs: Path) -> None:
+@pytest.mark.parametrize("engine", ENGINES)
+def test_threads(serve: Serve, programs: Path, engine: str) -> None:
     out = run_gdb(
         programs,
-        serve(programs, "./threads").port,
+        serve(programs, "--engine", engine, "./threads").port,
         *("break second", "continue", "info threads", "p $x4", "stepi", "thread 1", "stepi", "info threads"),
         *("thread 2", "delete", "continue"),
     )
@@ -232,10 +237,16 @@ def test_threads(serve: Serve, programs: Path) -> None:
     )
 
 
-def test_libraries_of_a_compartment(serve: Serve, tmp_path: Path) -> None:
+@pytest.mark.parametrize("engine", ENGINES)
+def test_libraries_of_a_compartment(serve: Serve, tmp_path: Path, engine: str) -> None:
     images = REPOSITORY / "images"
     server = serve(
-        tmp_path, str(images / "iwasm"), f"--wamr-lib={images / 'libiwasm.so'}", str(images / "hello.wasm")
+        tmp_path,
+        "--engine",
+        engine,
+        str(images / "iwasm"),
+        f"--wamr-lib={images / 'libiwasm.so'}",
+        str(images / "hello.wasm"),
     )
     out = run_gdb(
         tmp_path,
@@ -314,7 +325,8 @@ def test_extended_remote(serve: Serve, programs: Path) -> None:
     assert "closed" not in out
 
 
-def test_a_board(serve: Serve, tmp_path: Path, run_morello: RunMorello) -> None:
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_board(serve: Serve, tmp_path: Path, run_morello: RunMorello, engine: str) -> None:
     """The example image at EL3: breakpoints, a fault's handler, back over an interrupt."""
     example = REPOSITORY / "guest" / "examples" / "baremetal"
     for name in ("start.S", "main.c"):
@@ -335,7 +347,7 @@ def test_a_board(serve: Serve, tmp_path: Path, run_morello: RunMorello) -> None:
         **_inside(tmp_path),
     )
     assert done.returncode == 0, done.stderr
-    server = serve(tmp_path, "--boot", "--board", "morello", "hello.elf")
+    server = serve(tmp_path, "--boot", "--engine", engine, "--board", "morello", "hello.elf")
     out = run_gdb(
         tmp_path,
         server.port,

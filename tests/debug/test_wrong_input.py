@@ -80,6 +80,14 @@ WORDS = [
 ]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A line that makes a file after all makes it in a folder of its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("elsewhere"))
+        yield
+
+
 @pytest.fixture(scope="module")
 def shell(folder: Path) -> Iterator[Shell]:
     debugger = Debugger(Request(str(folder / "walk")))

@@ -34,7 +34,9 @@ from morello_isa.errors import UserError
 OK = b"OK"
 _NO_MONITOR = ("running", "back", "debugger")
 """Categories of commands that are GDB's business, or none of a remote user's."""
-_LOCAL = ("python", "save")
+_NAVIGATION = ("thread",)
+"""Other commands that are GDB's business: `monitor` is about the thread that GDB has selected."""
+_LOCAL = ("python", "save", "symbols")
 """Commands that reach beyond the guest: not for whoever can connect."""
 _CONSOLE_PART = PACKET_SIZE // 4
 """Bytes of text in one console packet."""
@@ -336,12 +338,19 @@ class Server:
             return OK
         if row.name in _LOCAL:
             self._tell(f"'{row.name}' is only for 'morello debug'\n")
-        elif row.category in _NO_MONITOR and row.name != "help":
+        elif row.name in _NAVIGATION or (row.category in _NO_MONITOR and row.name != "help"):
             self._tell(f"'{row.name}' is a command of GDB here\n")
         else:
             self._execute(line)
         return OK
 
     def _execute(self, line: str) -> None:
-        self._shell.execute(line)
+        guest = self.debugger.guest
+        stopped = guest.task
+        if not self.debugger.stop.is_end:
+            self.debugger.select(self._client.task().tid)
+        try:
+            self._shell.execute(line)
+        finally:
+            guest.task = stopped
         self._tell("".join(part + "\n" for part in self._output))

@@ -14,6 +14,7 @@ from emulator.engine.operands import Operands
 from emulator.engine.translate import encode as a64
 from emulator.engine.translate.arithmetic import named_vectors, register_fields
 from emulator.engine.translate.block import BlockCode
+from emulator.engine.translate.emit_atomic import ATOMIC_EMITTERS
 from emulator.engine.translate.emit_jump import branch_to_register
 from emulator.engine.translate.layout import (
     EVICTED,
@@ -419,4 +420,5 @@ BASE_EMITTERS: dict[type, Callable[[BlockCode, Any], bool]] = {
     base.CompareBranch: compare_branch,
     base.TestBranch: test_branch,
     base.BranchRegister: branch_register,
+    **ATOMIC_EMITTERS,
 }

@@ -63,6 +63,9 @@ ASK_VALUE, ASK_META, ASK_BAD, ASK_LEFT = 0x1810, 0x1818, 0x1820, 0x1828
 """What a branch to a register's value tells: target, its metadata, 0 if it may be one, instructions left."""
 THREAD_POINTER = 0x1840
 """CTPIDR_EL0, or RCTPIDR_EL0 for Restricted code: value, metadata, tag (8 bytes each)."""
+EXCLUSIVE_ADDRESS, EXCLUSIVE_SIZE = 0x1858, 0x1860
+"""The exclusive monitor: address of the last load-exclusive or `NO_RESERVATION`, its size (8 bytes each)."""
+NO_RESERVATION = (1 << 64) - 1
 SWAP = 0x1A00
 """Room for host V registers that lend themselves to the guest's."""
 

@@ -6,6 +6,9 @@ from array import array
 
 from emulator.engine.translate.layout import (
     EVICTED,
+    EXCLUSIVE_ADDRESS,
+    EXCLUSIVE_SIZE,
+    NO_RESERVATION,
     SPILL_EVICTED,
     SPILL_LEFT,
     SPILL_META,
@@ -19,6 +22,7 @@ from emulator.state.registers import SP_SLOT
 from morello_isa.capability import OTYPE_FIELD, Capability
 from morello_isa.permissions import Perm
 
+_EXCLUSIVE, _EXCLUSIVE_SIZE = EXCLUSIVE_ADDRESS >> 3, EXCLUSIVE_SIZE >> 3
 _THREAD = THREAD_POINTER >> 3
 _LOAD_BIT = int(Perm.LOAD) << 46
 _META, _LEFT, _EVICTED, _WINDOW = SPILL_META >> 3, SPILL_LEFT >> 3, SPILL_EVICTED >> 3, SPILL_WINDOW >> 3
@@ -47,6 +51,7 @@ class StatePage:
             at += 1
         thread = pe.sysregs.capabilities["RCTPIDR_EL0" if restricted else "CTPIDR_EL0"]
         q[_THREAD], q[_THREAD + 1], q[_THREAD + 2] = thread.value, thread.hi, thread.tag
+        q[_EXCLUSIVE], q[_EXCLUSIVE_SIZE] = pe.exclusive or (NO_RESERVATION, 0)
         if plain:
             return
         metas = [0 if c is None else c.hi for c in pe.c]
@@ -70,6 +75,8 @@ class StatePage:
         for n in EVICTED:
             x[n] = q[at]
             at += 1
+        reserved = q[_EXCLUSIVE]
+        pe.exclusive = None if reserved == NO_RESERVATION else (reserved, q[_EXCLUSIVE_SIZE])
         bank = pe.bank
         csp, sp = pe.stack[bank], q[SP_SLOT]
         if plain:

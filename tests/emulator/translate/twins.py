@@ -52,7 +52,7 @@ class Twin:
         if fault.is_fetch or len(self.faults) > 200:
             self.engine.request_stop("fetch")
         else:
-            pe.pc = fault.pc + 4
+            pe.pc = fault.pc + 4 & (1 << 64) - 1
 
     def state(self) -> dict[str, object]:
         """Everything that must be equal."""
