@@ -1,8 +1,8 @@
 """`--stats` and `--stats-json`: what a run did, how fast, and what the fast engine had to do for it.
 
 An engine that translates has `counters`, an object of numbers. Those in `TRANSLATION` make up a sentence,
-those in `EXITS` are reasons for leaving translated code, and any other is shown under its own name: a counter
-that an engine gets is seen at once.
+those in `EXITS` are reasons for leaving translated code, `OTHERS` says what more there is, and any other is shown
+under its own name: a counter that an engine gets is seen at once.
 """
 
 from __future__ import annotations
@@ -25,6 +25,13 @@ EXITS = {
     "budget": "ends of a turn",
 }
 """Why translated code was left: counter and what it is called."""
+OTHERS = {
+    "asks": "questions of translated code",
+    "entries": "entries into it",
+    "flushes": "starts with an empty cache",
+    "host_words": "host words",
+    "cached": "translations from disk",
+}
 
 
 def data(kernel: Kernel, seconds: float, cpu_seconds: float) -> dict[str, object]:
@@ -101,7 +108,9 @@ def _translation(counters: Counter[str]) -> list[str]:
     if exits:
         reasons = sorted(exits.items(), key=lambda item: -item[1])
         parts.append("left for " + ", ".join(f"{count:,} {words}" for words, count in reasons))
-    parts += [f"{_number(value)} {name}" for name, value in sorted(counters.items()) if value]
+    parts += [
+        f"{_number(value)} {OTHERS.get(name, name)}" for name, value in sorted(counters.items()) if value
+    ]
     return parts
 
 
