@@ -48,7 +48,6 @@ def parser() -> argparse.ArgumentParser:
         "--allow-repeat", action="store_true", help="going back may repeat the program's changes to files"
     )
     add_options(p)
-    p.set_defaults(engine="fast")
     return p
 
 

@@ -1,8 +1,8 @@
 """`--stats` and `--stats-json`: what a run did, how fast, and what the fast engine had to do for it.
 
 An engine that translates has `counters`, an object of numbers. Those in `TRANSLATION` make up a sentence,
-those in `EXITS` are reasons for leaving translated code, `OTHERS` says what more there is, and any other is shown
-under its own name: a counter that an engine gets is seen at once.
+those in `EXITS` are reasons for leaving translated code, `OTHERS` says what more there is, and any other is
+shown under its own name: a counter that an engine gets is seen at once.
 """
 
 from __future__ import annotations

@@ -53,12 +53,12 @@ MakeEngine = Callable[[Pe, Memory, ExceptionHandler, Controller], "DebugEngine"]
 
 
 def debug_engine(name: str | None) -> MakeEngine:
-    """The maker of engines under a debugger: "fast" translates between stops, anything else does not."""
-    if name == "fast":
-        from emulator.debug.fast_engine import FastDebugEngine
+    """The maker of engines under a debugger: "reference", or one that translates between stops."""
+    if name == "reference":
+        return DebugEngine
+    from emulator.debug.fast_engine import FastDebugEngine
 
-        return FastDebugEngine
-    return DebugEngine
+    return FastDebugEngine
 
 
 class DebugEngine(ReferenceEngine):
