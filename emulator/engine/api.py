@@ -36,6 +36,9 @@ class Engine(Protocol):
     def request_stop(self, detail: object) -> None:
         """Make `run` return REQUESTED with `detail` after the current instruction."""
 
+    def close(self) -> None:
+        """Give the host's resources back; the engine doesn't run again."""
+
     def forget_code(self) -> None:
         """Drop everything derived from instruction words (code or translations changed)."""
 

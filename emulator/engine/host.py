@@ -87,6 +87,11 @@ class ArithmeticHost:
             ctypes.c_size_t,
         )(ctypes.cast(start, ctypes.c_void_p).value or 0)
 
+    def close(self) -> None:
+        """Forget all stubs and Unicorn's instance."""
+        self._stubs.clear()
+        self._uc = None
+
     def compile(self, words: tuple[int, ...], operands: Operands) -> Stub | None:
         """The stub for these words, or None when they leave no register free for the base."""
         if words not in self._stubs:

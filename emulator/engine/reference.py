@@ -83,6 +83,14 @@ class ReferenceEngine:
         self._stop = StopReason(StopKind.REQUESTED, detail)
         self._horizon = 0
 
+    def close(self) -> None:
+        """See `Engine.close`. Whoever takes exceptions may hold this engine: let go of it."""
+        self.on_exception = _closed
+        self._caches.clear()
+        self._blocks.clear()
+        self._singles.clear()
+        self._host.close()
+
     def forget_code(self) -> None:
         """See `Engine.forget_code`."""
         self._blocks.clear()
@@ -385,6 +393,10 @@ class ReferenceEngine:
 def _uses_time(word: int) -> bool:
     """MRS or MSR of a counter or timer (CRn is 14): time is the exact count, so it starts a block."""
     return word & 0xFFD0F000 == 0xD510E000
+
+
+def _closed(_pe: Pe, _fault: PeFault) -> None:
+    """No exceptions any more."""
 
 
 class _Builder:

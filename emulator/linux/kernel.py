@@ -7,6 +7,7 @@ exactly: same image, arguments and files, same output and instruction count.
 
 from __future__ import annotations
 
+import gc
 import random
 import select
 from collections.abc import Callable, Sequence
@@ -39,6 +40,8 @@ from morello_isa.capability import CAP_NULL, MASK64, Capability
 from morello_isa.errors import EXIT_CANNOT_EXECUTE, UserError
 
 FIRST_PID = 100
+_CLOSED_ENGINES = 16
+"""So many may wait for their memory to be collected, about 3 MiB each."""
 
 EngineFactory = Callable[[Pe, Memory, ExceptionHandler], Engine]
 
@@ -113,6 +116,9 @@ class Kernel:
         self.fatal: Callable[[Process, SignalInfo], None] | None = None
         """Told about a process killed by a signal, while it is still complete."""
         self._engines = engines
+        self._ended: list[Engine] = []
+        """Engines of threads that are gone: closed when none runs."""
+        self._closed = 0
         self._random = random.Random(options.seed)
         self._next_pid = FIRST_PID
         self._retired = 0
@@ -186,6 +192,8 @@ class Kernel:
         code = None
         while code is None:
             progressed = False
+            if self._ended:
+                self._close_ended()
             for task in list(self.tasks.values()):
                 if not task.alive or not self.wake(task):
                     continue
@@ -199,6 +207,16 @@ class Kernel:
                 self._idle()
         self.end_everything()
         return Outcome(signal=code & 0x7F) if code & 0x7F else Outcome(status=code >> 8)
+
+    def _close_ended(self) -> None:
+        """Free the engines of threads that are gone. Unicorn's instances are in cycles of its binding's making,
+        and the command line makes collections rare: every so often one is due."""
+        while self._ended:
+            self._ended.pop().close()
+            self._closed += 1
+        if self._closed >= _CLOSED_ENGINES:
+            self._closed = 0
+            gc.collect()
 
     def _run_slice(self, task: Task) -> bool:
         """Run one thread for its turn; False when the instruction limit is reached."""
@@ -465,6 +483,8 @@ class Kernel:
         task.engine.request_stop(None)
         task.process.tasks.remove(task)
         self.tasks.pop(task.tid, None)
+        if task.process is not self.first:
+            self._ended.append(task.engine)
 
     def remove_other_tasks(self, task: Task) -> None:
         """execve: only the caller goes on."""
@@ -514,6 +534,7 @@ class Kernel:
     def replace_registers(self, task: Task, pe: Pe) -> None:
         """execve: the thread goes on with other registers in other memory."""
         self._retire(task)
+        self._ended.append(task.engine)
         task.pe, self._slice_start = pe, pe.instructions
         task.engine = self.make_engine(task, pe)
         task.memory = UserMemory(task.process.space, task.process.abi)

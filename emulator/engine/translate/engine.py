@@ -134,8 +134,22 @@ class FastEngine(ReferenceEngine):
         super().forget_code()
         self._drop = True
 
+    def close(self) -> None:
+        """See `Engine.close`."""
+        super().close()
+        code, self._code = self._code, None
+        self._forget_translations()
+        if code is not None:
+            code.close()
+
     def _flush(self) -> None:
         """Start over with an empty code cache."""
+        self._forget_translations()
+        self.counters.flushes += 1
+        if self._code is not None:
+            self._code.forget_code()
+
+    def _forget_translations(self) -> None:
         self._drop = False
         self._domains.clear()
         self._by_meta.clear()
@@ -144,9 +158,6 @@ class FastEngine(ReferenceEngine):
         self._translations.clear()
         self._tables.clear()
         self._free_tables = list(range(TABLES))
-        self.counters.flushes += 1
-        if self._code is not None:
-            self._code.forget_code()
 
     def _open(self) -> CodeHost:
         code = self._code = CodeHost(self.pe.file, self.space, self._ask)

@@ -200,6 +200,10 @@ class CodeHost:
             self._error = error
             self._state[TARGET >> 3] = self.leave_asked[0]
 
+    def close(self) -> None:
+        """Free Unicorn's instance: its hooks and this object hold each other."""
+        self._uc = None
+
     def clear_table(self, number: int) -> None:
         """Forget the branch targets of a table."""
         self.tables[number][:] = memoryview(_EMPTY_TABLE)
