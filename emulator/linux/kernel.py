@@ -209,7 +209,7 @@ class Kernel:
         return Outcome(signal=code & 0x7F) if code & 0x7F else Outcome(status=code >> 8)
 
     def _close_ended(self) -> None:
-        """Free the engines of threads that are gone. Unicorn's instances are in cycles of its binding's making,
+        """Free the engines of threads that are gone. Unicorn's instances are in cycles of its own binding,
         and the command line makes collections rare: every so often one is due."""
         while self._ended:
             self._ended.pop().close()
