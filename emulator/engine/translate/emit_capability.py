@@ -34,8 +34,6 @@ from morello_isa.capability import MASK64, Capability
 from morello_isa.decode import Instruction
 
 Emitter = Callable[[BlockCode, Instruction], bool]
-_SMALL_LENGTH = 0x4000
-"""Below it, bounds are exact and stored without exponent (bytes)."""
 
 
 # --- loads and stores ------------------------------------------------------------------------------------
