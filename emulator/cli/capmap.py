@@ -16,7 +16,7 @@ from emulator.cli.run import (
     request_of,
     take_trailing,
 )
-from morello_isa.errors import EXIT_EMULATOR_ERROR, UserError
+from morello_isa.errors import EXIT_EMULATOR_ERROR, EXIT_INTERRUPTED, UserError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
     from emulator.pictures.moments import Draw
     from emulator.pictures.snapshot import Snapshot
-
-EXIT_INTERRUPTED = 130
 
 
 def parser() -> argparse.ArgumentParser:

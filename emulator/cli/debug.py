@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from emulator.cli.run import Parser, add_options, options_of, request_of
-from morello_isa.errors import EXIT_EMULATOR_ERROR, UserError
+from morello_isa.errors import EXIT_EMULATOR_ERROR, EXIT_INTERRUPTED, UserError
 
 if TYPE_CHECKING:
     from emulator.board.devices.base import Console
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from emulator.debug.board_session import BoardDebugger
     from emulator.debug.session import Debugger, DebuggerCore
 
-EXIT_INTERRUPTED, EXIT_KILLED = 130, 137
+EXIT_KILLED = 137
 RECIPE = (
     *("image", "board", "kernel", "initrd", "append", "dtb", "drive", "el", "max_instructions"),
     *("console", "serial2", "virtio_console"),

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import NoReturn
 
-from morello_isa.errors import EXIT_EMULATOR_ERROR, UserError
+from morello_isa.errors import EXIT_EMULATOR_ERROR, EXIT_INTERRUPTED, UserError
 
-EXIT_INTERRUPTED = 130
 EXIT_BROKEN_PIPE = 141
 
 

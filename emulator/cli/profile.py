@@ -22,7 +22,7 @@ from emulator.cli.run import (
     positive_count,
     request_of,
 )
-from morello_isa.errors import EXIT_EMULATOR_ERROR, UserError
+from morello_isa.errors import EXIT_EMULATOR_ERROR, EXIT_INTERRUPTED, UserError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from emulator.memory.interface import Memory
     from emulator.pictures.output import OutputFile
     from emulator.state.pe import Pe
-
-EXIT_INTERRUPTED = 130
 
 
 def parser() -> argparse.ArgumentParser:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from morello_isa.errors import EXIT_EMULATOR_ERROR, EXIT_LIMIT, UserError
+from morello_isa.errors import EXIT_EMULATOR_ERROR, EXIT_INTERRUPTED, EXIT_LIMIT, UserError
 
 if TYPE_CHECKING:
     from emulator.linux.kernel import Options, Outcome
@@ -140,7 +140,7 @@ def main(argv: Sequence[str]) -> int:
     try:
         outcome = session.kernel.run()
     except KeyboardInterrupt:
-        return 130
+        return EXIT_INTERRUPTED
     finally:
         if blocks is not None:
             blocks.write(session)

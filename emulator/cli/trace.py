@@ -18,15 +18,13 @@ from emulator.cli.run import (
     request_of,
     take_trailing,
 )
-from morello_isa.errors import EXIT_EMULATOR_ERROR, UserError
+from morello_isa.errors import EXIT_EMULATOR_ERROR, EXIT_INTERRUPTED, UserError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import BinaryIO
 
     from emulator.pictures.recorder import Recorder
-
-EXIT_INTERRUPTED = 130
 
 
 def parser() -> argparse.ArgumentParser:

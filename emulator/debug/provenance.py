@@ -138,14 +138,6 @@ def _key(operand: str) -> int | None:
     return int(match[1]) if match else None
 
 
-class Counter(Protocol):
-    """What counts instructions: a kernel, a board."""
-
-    @property
-    def instructions(self) -> int:
-        """Instructions executed so far."""
-
-
 class Thread(Protocol):
     """What runs instructions: a `Task`, or the core of a board."""
 
@@ -158,7 +150,7 @@ class Thread(Protocol):
         """Its registers."""
 
     @property
-    def kernel(self) -> Counter:
+    def kernel(self) -> target.Counter:
         """Its position is the count of that."""
 
 
