@@ -31,7 +31,7 @@ from emulator.engine.translate.layout import (
 )
 from emulator.engine.translate.stretch import LOAD, STORE
 from emulator.semantics.jump import link_capability
-from emulator.state.registers import VECTORS_OFFSET
+from emulator.state.registers import FPCR_SLOT, VECTORS_OFFSET
 from morello_isa import base
 
 _SCRATCH = (VALUE, TEMP2, TEMP, HIGH)
@@ -304,16 +304,30 @@ def ordered(block: BlockCode, insn: base.Ordered) -> bool:
     return True
 
 
-_TPIDR_EL0 = (3, 3, 13, 0, 2)
+_TPIDR_EL0, _NZCV = (3, 3, 13, 0, 2), (3, 3, 4, 2, 0)
+_FPCR, _FPSR = (3, 3, 4, 4, 0), (3, 3, 4, 4, 1)
 
 
 def system_register_move(block: BlockCode, insn: base.SystemRegisterMove) -> bool:
-    """MRS Xt, TPIDR_EL0: where a thread finds its data. The state page has it while code of EL0 runs."""
-    if block.context.el or not insn.is_read or insn.key != _TPIDR_EL0:
+    """MRS of what is at hand: TPIDR_EL0 (where a thread of EL0 finds its data) and FPCR in the
+    state page, NZCV and FPSR in the host's own; and MSR NZCV."""
+    key, context = insn.key, block.context
+    if key == _NZCV and not insn.is_read:
+        source = 31 if insn.t == 31 else block.read(insn.t, VALUE)
+        block.emit(a64.MSR_NZCV | source)
+        return True
+    if not insn.is_read or (key in (_FPCR, _FPSR) and context.fp_trap is not None):
+        return False
+    if key == _TPIDR_EL0 and not context.el:
+        words = [*a64.mov_imm(TEMP, STATE), a64.ldr(0, TEMP, THREAD_POINTER)]
+    elif key == _FPCR:
+        words = [*a64.mov_imm(TEMP, STATE), a64.ldr(0, TEMP, 8 * FPCR_SLOT)]
+    elif key in (_NZCV, _FPSR):
+        words = [a64.MRS_NZCV if key == _NZCV else a64.MRS_FPSR]
+    else:
         return False
     if insn.t != 31:
-        target = block.target(insn.t, VALUE)
-        block.emit(*a64.mov_imm(TEMP, STATE), a64.ldr(target, TEMP, THREAD_POINTER))
+        block.emit(*words[:-1], words[-1] | block.target(insn.t, VALUE))
         block.written(insn.t, VALUE)
     return True
 

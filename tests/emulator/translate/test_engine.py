@@ -227,3 +227,19 @@ def test_the_thread_pointer_of_plain_code() -> None:
         twin.pe.sysregs.capabilities["CTPIDR_EL0"] = twin.pe.data[0].set_value(DATA + 0x40)
     run(pair, 3000)
     same(pair)
+
+
+@pytest.mark.parametrize("c64", [True, False])
+def test_flags_and_floating_point_state_are_read_without_leaving(c64: bool) -> None:
+    lines = [
+        "mrs x9, nzcv", "mrs x10, fpcr", "mrs x16, fpsr", "fdiv d0, d1, d2", "adds x11, x11, x12",
+        "eor x13, x13, x9", "msr nzcv, x13", "b #-28",
+    ]  # fmt: skip
+    pair = pair_of(lines, c64)
+    for twin in pair:
+        twin.pe.x[34] = 0x0300_0000
+        twin.pe.write_x(12, 0x7123_4567_89AB_CDEF)
+    run(pair, 4001)
+    same(pair)
+    assert pair[1].pe.x[16] and pair[1].pe.x[10] == 0x0300_0000
+    assert pair[1].engine.counters.singles == 0  # type: ignore[union-attr]
