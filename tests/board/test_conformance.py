@@ -91,6 +91,7 @@ def test_instruction_limit_is_a_verdict_with_an_explanation() -> None:
 
 @needs_images
 @pytest.mark.slow
-def test_all_images_pass() -> None:
+@pytest.mark.parametrize("engine", ["reference", "fast"])
+def test_all_images_pass(engine: str) -> None:
     """1,694 of 1,694."""
-    assert main([str(IMAGES), "--jobs", str(min(os.cpu_count() or 1, 2))]) == 0
+    assert main([str(IMAGES), "--engine", engine, "--jobs", str(min(os.cpu_count() or 1, 2))]) == 0
