@@ -42,9 +42,11 @@ class Boot:
 class _WatchedSystem(System):
     """A board that tells of faults before they are taken."""
 
-    def __init__(self, board: Board, console: StreamConsole, told: Callable[[PeFault], None]) -> None:
+    def __init__(
+        self, board: Board, console: StreamConsole, engine: str, told: Callable[[PeFault], None]
+    ) -> None:
         self._told = told
-        super().__init__(board, consoles={0: console})
+        super().__init__(board, consoles={0: console}, engine=engine or None)
 
     def _on_exception(self, pe: Pe, fault: PeFault) -> None:
         if fault.kind not in NO_FAULTS:
@@ -101,7 +103,7 @@ class BoardRun:
         board = BOARDS[boot.board] if boot.board else default_board(boot.image)
         with self._input.open("rb") as stream, rare_collections():
             console = StreamConsole(self.output, stream.fileno() if boot.stdin else None)
-            system = self.system = _WatchedSystem(board, console, self._fault)
+            system = self.system = _WatchedSystem(board, console, boot.settings.engine, self._fault)
             loaded = load_elf(system.physical, read_file(boot.image), boot.image)
             self.images = [LoadedImage(loaded.elf, 0, boot.image)] if loaded.elf is not None else []
             system.start(loaded.entry, boot.level)
