@@ -13,6 +13,7 @@ from emulator.cli.run import (
     exit_status,
     explain_fatal_signals,
     options_of,
+    refuse_reports,
     request_of,
     take_trailing,
 )
@@ -44,9 +45,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str]) -> int:
     """Draw a map; the program's own exit status, or 0 when the map was made before its end."""
     arguments = parser().parse_args(argv)
-    for option in ("strace", "stats"):
-        if getattr(arguments, option):
-            raise UserError(f"capmap: --{option} belongs to 'morello run'", EXIT_EMULATOR_ERROR)
+    refuse_reports("capmap", arguments)
     if arguments.output is None:
         arguments.output = take_trailing(arguments, "-o")
     if arguments.output is None:

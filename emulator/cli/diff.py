@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TextIO
 
 from emulator.cli.board_image import add_image_options, image_subject, is_image, write_all
-from emulator.cli.run import Parser, add_options, options_of, positive_count, request_of
+from emulator.cli.run import Parser, add_options, options_of, positive_count, refuse_reports, request_of
 from morello_isa.errors import EXIT_EMULATOR_ERROR, UserError
 
 if TYPE_CHECKING:
@@ -52,11 +52,9 @@ def main(argv: Sequence[str]) -> int:
     if is_image(argv):
         return _errors_are_ours(_image, image_parser().parse_args(argv))
     arguments = parser().parse_args(argv)
-    for option in ("strace", "stats", "real_time"):
-        if getattr(arguments, option):
-            name = option.replace("_", "-")
-            why = "makes every run another" if option == "real_time" else "belongs to 'morello run'"
-            raise UserError(f"diff: --{name} {why}", EXIT_EMULATOR_ERROR)
+    refuse_reports("diff", arguments)
+    if arguments.real_time:
+        raise UserError("diff: --real-time makes every run another", EXIT_EMULATOR_ERROR)
     if arguments.image is not None:
         raise UserError("diff: --image comes first, without a program", EXIT_EMULATOR_ERROR)
     if arguments.engine != "fast":

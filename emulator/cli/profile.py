@@ -20,6 +20,7 @@ from emulator.cli.run import (
     explain_fatal_signals,
     options_of,
     positive_count,
+    refuse_reports,
     request_of,
 )
 from morello_isa.errors import EXIT_EMULATOR_ERROR, EXIT_INTERRUPTED, UserError
@@ -77,9 +78,7 @@ def main(argv: Sequence[str]) -> int:
     arguments = parser().parse_args(argv)
     if arguments.image is not None:
         raise UserError("profile: --image comes first, without a program", EXIT_EMULATOR_ERROR)
-    for option in ("strace", "stats"):
-        if getattr(arguments, option):
-            raise UserError(f"profile: --{option} belongs to 'morello run'", EXIT_EMULATOR_ERROR)
+    refuse_reports("profile", arguments)
     if arguments.engine != "fast":
         raise UserError(
             "profile: it is the fast engine's time that is shown, not --engine reference's",

@@ -97,6 +97,13 @@ def take_trailing(arguments: argparse.Namespace, option: str) -> str | None:
     return name
 
 
+def refuse_reports(command: str, arguments: argparse.Namespace) -> None:
+    """UserError for the reports that `morello run` alone writes."""
+    for option in ("strace", "stats"):
+        if getattr(arguments, option):
+            raise UserError(f"{command}: --{option} belongs to 'morello run'", EXIT_EMULATOR_ERROR)
+
+
 def positive_count(text: str) -> int:
     """A number from 1, `_` allowed between digits, for `type=` of argparse."""
     digits = text.replace("_", "")

@@ -15,6 +15,7 @@ from emulator.cli.run import (
     explain_fatal_signals,
     options_of,
     positive_count,
+    refuse_reports,
     request_of,
     take_trailing,
 )
@@ -48,9 +49,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str]) -> int:
     """Trace a program; the exit status is that of `morello run`."""
     arguments = parser().parse_args(argv)
-    for option in ("strace", "stats"):
-        if getattr(arguments, option):
-            raise UserError(f"trace: --{option} belongs to 'morello run'", EXIT_EMULATOR_ERROR)
+    refuse_reports("trace", arguments)
     if arguments.timeline is None:
         arguments.timeline = take_trailing(arguments, "--timeline")
     if arguments.timeline and (arguments.output or arguments.instructions):

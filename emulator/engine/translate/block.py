@@ -124,12 +124,10 @@ class BlockCode(RegisterHomes):
         if not result and self._constant_allows(n, low, high, permissions):
             value = self.read(n, VALUE)
             at = self._offset(value, offset)
-            return self._place(n, at, offset, size, align, one_page, False)
+            return self._poison(at, self._placed(n, at, offset, size, align, one_page, False))
         if known is not None and known[0].cover(known[1] + low, known[1] + high):
             poisoned = False
-            value = VALUE if n == CSP else self.read(n, VALUE)
-            if n == CSP:
-                self.emit(a64.mov_from_sp(VALUE))
+            value = self.base_value(n, VALUE)
         else:
             if low < -REACH or high > REACH:
                 return None
@@ -137,7 +135,7 @@ class BlockCode(RegisterHomes):
         poisoned = self._permissions(n, permissions, poisoned)
         poisoned = self._base_alignment(n, value, poisoned)
         at = self._offset(value, offset)
-        return self._place(n, at, offset, size, align, one_page, poisoned)
+        return self._poison(at, self._placed(n, at, offset, size, align, one_page, poisoned))
 
     def _constant_allows(self, n: int, low: int, high: int, permissions: int) -> bool:
         """Cn is known to have the permissions, and bounds that include [low, high) around its value."""
@@ -148,26 +146,22 @@ class BlockCode(RegisterHomes):
         first, limit = constant.value + low, constant.value + high
         return bounds.window_low <= first and limit <= bounds.limit and limit < bounds.window_high
 
-    def _place(
+    def _placed(
         self, n: int, at: int, offset: int, size: int, align: int, one_page: bool, poisoned: bool
-    ) -> int:  # fmt: skip
+    ) -> bool:  # fmt: skip
+        """Demand the alignment, and one page, of `at`, which is Cn's value + offset."""
         if align > 1:
             poisoned = self._place_alignment(n, at, offset, align, poisoned)
         alignment = gcd(self._alignment(n), offset)
         if one_page and not (alignment == 16 and size <= 16):
             poisoned = self._crossing(at, size, poisoned)
         self._known_alignment = alignment
-        return self._poison(at, poisoned)
+        return poisoned
 
     def _plain_address(self, n: int, offset: int, size: int, align: int, one_page: bool) -> int:
         """A64 code whose DDC allows everything that is mapped; the top byte is ignored."""
-        poisoned = False
-        if n == CSP:
-            self.emit(a64.mov_from_sp(VALUE))
-            value = VALUE
-        else:
-            value = self.read(n, VALUE)
-        poisoned = self._base_alignment(n, value, poisoned)
+        value = self.base_value(n, VALUE)
+        poisoned = self._base_alignment(n, value, False)
         clean = self._known.get(n, UNKNOWN).clean
         if not clean and self.tested and abs(offset) <= REACH and not self.is_general:
             # In a loop: found out once, and known from then on.
@@ -177,12 +171,7 @@ class BlockCode(RegisterHomes):
             poisoned = clean = True
             self._known[n] = self._known.get(n, UNKNOWN)._replace(clean=True)
         at = self._offset(value, offset)
-        if align > 1:
-            poisoned = self._place_alignment(n, at, offset, align, poisoned)
-        alignment = gcd(self._alignment(n), offset)
-        if one_page and not (alignment == 16 and size <= 16):
-            poisoned = self._crossing(at, size, poisoned)
-        self._known_alignment = alignment
+        poisoned = self._placed(n, at, offset, size, align, one_page, poisoned)
         if not clean or abs(offset) > REACH:
             self.emit(*clean_address(self.context, META, at, TEMP))
             at = META
@@ -195,9 +184,7 @@ class BlockCode(RegisterHomes):
         """As `address`, of base n + (extended Xm << shift)."""
         self._known_alignment = 1
         if not self.context.c64:
-            value = VALUE if n == CSP else self.read(n, VALUE)
-            if n == CSP:
-                self.emit(a64.mov_from_sp(VALUE))
+            value = self.base_value(n, VALUE)
             poisoned = self._base_alignment(n, value, False)
             index = self.read(m, TEMP2)
             self.emit(a64.add_extended(META, value, index, option, shift))

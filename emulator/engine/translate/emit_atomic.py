@@ -12,7 +12,6 @@ from typing import Any
 from emulator.engine.translate import encode as a64
 from emulator.engine.translate.block import BlockCode
 from emulator.engine.translate.layout import (
-    CSP,
     EXCLUSIVE_ADDRESS,
     EXCLUSIVE_SIZE,
     HIGH,
@@ -88,14 +87,6 @@ def compare_and_swap(block: BlockCode, insn: base.CompareAndSwap) -> bool:
     return True
 
 
-def _base_value(block: BlockCode, n: int) -> int:
-    """The host register with Xn or SP as it is (TEMP2 if it has none)."""
-    if n == CSP:
-        block.emit(a64.mov_from_sp(TEMP2))
-        return TEMP2
-    return block.read(n, TEMP2)
-
-
 def exclusive(block: BlockCode, insn: base.Exclusive) -> bool:
     """LDXR, STXR and their acquire and release forms of one register."""
     permissions = LOAD if insn.is_load else STORE
@@ -107,11 +98,11 @@ def exclusive(block: BlockCode, insn: base.Exclusive) -> bool:
     assert at is not None
     if insn.is_load:
         block.emit(_transfer(LOW, at, insn.size, True), *a64.mov_imm(TEMP, STATE))
-        block.emit(a64.str_(_base_value(block, insn.n), TEMP, EXCLUSIVE_ADDRESS))
+        block.emit(a64.str_(block.base_value(insn.n, TEMP2), TEMP, EXCLUSIVE_ADDRESS))
         block.emit(*a64.mov_imm(TEMP2, insn.size), a64.str_(TEMP2, TEMP, EXCLUSIVE_SIZE))
         _deliver(block, insn.t, LOW)
         return True
-    base_value = _base_value(block, insn.n)
+    base_value = block.base_value(insn.n, TEMP2)
     block.emit(*a64.mov_imm(TEMP, STATE), a64.ldr(LOW, TEMP, EXCLUSIVE_ADDRESS))
     block.emit(a64.eor(LOW, LOW, base_value), a64.lsr_imm(LOW, LOW, RESERVATION_SHIFT))
     at = _refuse_if_not_zero(block, at, LOW, HIGH)

@@ -174,11 +174,7 @@ def _add(block: BlockCode, d: int, n: int, increment: int | None, register: int)
             return
     if increment is not None:
         block.emit(*a64.mov_imm(VALUE, increment))
-    if n == CSP:
-        source = BAD
-        block.emit(a64.mov_from_sp(BAD))
-    else:
-        source = block.read(n, BAD)
+    source = block.base_value(n, BAD)
     if integer:
         block.kill(d)
         _sum(block, d, source, register)
@@ -282,9 +278,7 @@ def set_bounds_immediate(block: BlockCode, insn: Instruction) -> bool:
     if d == CSP:
         return False
     block.ensure_range(n, 0, insn.imm)
-    source = VALUE if n == CSP else block.read(n, VALUE)
-    if n == CSP:
-        block.emit(a64.mov_from_sp(VALUE))
+    source = block.base_value(n, VALUE)
     block.emit(get_meta(META, n), a64.add_imm(TEMP, source, insn.imm))
     _small_bounds(block, d, n, source)
     return True

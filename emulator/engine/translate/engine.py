@@ -275,7 +275,7 @@ class FastEngine(ReferenceEngine):
             first = self.memory.fetch(pc)
         except (PeFault, MemoryAbort):
             return None
-        draft = self._known_draft(domain, empty, first) or self._draft(domain, empty, first)
+        draft = self._known_or_made(domain, empty, first)
         if not self._place(draft, empty, near):
             self._drop = True
             return None
@@ -286,11 +286,20 @@ class FastEngine(ReferenceEngine):
         counters.seconds += perf_counter() - started
         return empty
 
-    def _draft(self, domain: Domain, empty: Translation, first: int) -> Draft:
-        """Translate, and keep the result."""
+    def _known_or_made(self, domain: Domain, empty: Translation, first: int) -> Draft:
+        """The translation from the cache; or translate, and keep the result there."""
+        cache = self.cache
+        if cache is None:
+            return translate(self._block(domain, empty), first, self.fetch_ahead)
+        key = translation_key(
+            domain.digest, empty.pc, empty.facts, empty.tested, empty.path, len(domain.changed_forms)
+        )
+        draft = cache.get(key)
+        if draft is not None and self._still_holds(draft, domain, first):
+            self.counters.cached += 1
+            return draft
         draft = translate(self._block(domain, empty), first, self.fetch_ahead)
-        if self.cache is not None:
-            self.cache.put(self._cache_key(domain, empty), draft)
+        cache.put(key, draft)
         return draft
 
     def _block(self, domain: Domain, empty: Translation) -> BlockCode:
@@ -306,31 +315,21 @@ class FastEngine(ReferenceEngine):
             empty.path,
         )
 
-    @staticmethod
-    def _cache_key(domain: Domain, empty: Translation) -> bytes:
-        return translation_key(
-            domain.digest, empty.pc, empty.facts, empty.tested, empty.path, len(domain.changed_forms)
-        )
-
-    def _known_draft(self, domain: Domain, empty: Translation, first: int) -> Draft | None:
-        """The translation from the cache, if it is of these instructions and of tables that are there."""
-        if self.cache is None:
-            return None
-        draft = self.cache.get(self._cache_key(domain, empty))
-        if draft is None or draft.guest[0] != first:
-            return None
+    def _still_holds(self, draft: Draft, domain: Domain, first: int) -> bool:
+        """A translation from the cache is of these instructions and of tables that are there."""
+        if draft.guest[0] != first:
+            return False
         fetch = self.fetch_ahead
         for (_, pc, _), word in zip(draft.starts, draft.guest, strict=True):
             if fetch(pc) != word:
-                return None
+                return False
         for _, exit_ in draft.exits:
             if exit_.kind is ExitKind.INDIRECT and self.table_for(domain, exit_.facts) != (
                 exit_.table,
                 exit_.facts,
             ):
-                return None
-        self.counters.cached += 1
-        return draft
+                return False
+        return True
 
     def _place(self, draft: Draft, made: Translation, near: Exit | None) -> bool:
         """Write the code of a stretch down, its exits linked or with stubs. False if there is no room."""

@@ -49,6 +49,13 @@ class RegisterHomes(Stretch):
             return scratch
         return n
 
+    def base_value(self, n: int, scratch: int) -> int:
+        """As `read`, of a base register: 31 is SP, always copied to `scratch`."""
+        if n == CSP:
+            self.emit(a64.mov_from_sp(scratch))
+            return scratch
+        return self.read(n, scratch)
+
     def target(self, n: int, scratch: int) -> int:
         """The host register to compute Xn in; `written` completes it."""
         return scratch if n in EVICTED else n
@@ -83,12 +90,10 @@ class RegisterHomes(Stretch):
                 self.emit(a64.set_d(window, 0, TEMP), a64.set_d(window, 1, TEMP))
                 self._forget_slot(CSP_SLOT)
 
-    def holds_capability(self, n: int, fact: Fact = UNKNOWN) -> None:
-        """Cn was given a value with other metadata; that is known about it."""
+    def holds_capability(self, n: int) -> None:
+        """Cn was given a value with other metadata; nothing is known about it."""
         self._integers.discard(n)
         self._forget(n)
-        if fact is not UNKNOWN:
-            self._known[n] = fact
 
     def holds_constant(self, n: int, capability: Capability) -> None:
         """Cn was given a capability known when translating."""

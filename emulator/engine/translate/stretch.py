@@ -101,6 +101,11 @@ class Ways(Protocol):
         """The number of a table for jumps that carry facts, and those of them that its targets may need."""
 
 
+def _take(count: int) -> tuple[int, int, int]:
+    """Take from the count of instructions left. Changes BAD."""
+    return a64.get_d(BAD, *LEFT_LANE), a64.add_imm(BAD, BAD, -count), a64.set_d(*LEFT_LANE, BAD)
+
+
 class Stretch:
     """The code of one stretch in the making, starting at guest address `pc` where `facts` hold.
 
@@ -212,12 +217,12 @@ class Stretch:
 
     def _charge(self, count: int) -> None:
         if count:
-            self.emit(a64.get_d(BAD, *LEFT_LANE), a64.add_imm(BAD, BAD, -count), a64.set_d(*LEFT_LANE, BAD))
+            self.emit(*_take(count))
 
     def charge_for_branch(self) -> None:
         """As `charge(1)`; bit 63 of BAD tells whether to leave, so the stretch needs no budget test."""
         count = self.done + 1 - self._charged
-        self.emit(a64.get_d(BAD, *LEFT_LANE), a64.add_imm(BAD, BAD, -count), a64.set_d(*LEFT_LANE, BAD))
+        self.emit(*_take(count))
         self._charged = self.done + 1
         self._pending = False
 
@@ -344,7 +349,6 @@ class Stretch:
             self.words[origin.low_at], self.words[origin.high_at] = origin.words()
         for at, count, exit_ in self._late:
             self.to_cold.append((at, len(self.cold)))
-            self.cold += a64.get_d(BAD, *LEFT_LANE), a64.add_imm(BAD, BAD, -count)
-            self.cold.append(a64.set_d(*LEFT_LANE, BAD))
+            self.cold += _take(count)
             self.leave_cold(a64.b(0), exit_)
         return Draft(self.words, self.cold, self.starts, self._guest, self.to_cold, self.exits, self.swaps)
